@@ -1,0 +1,5 @@
+namespace Prisma.Engine;
+
+internal static partial class Extras
+{
+}

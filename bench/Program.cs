@@ -1,0 +1,2 @@
+Console.Error.WriteLine("nothing here yet");
+return 2;
