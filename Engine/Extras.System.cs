@@ -1,5 +1,28 @@
+using System.Runtime.InteropServices;
+using TorchSharp;
+
 namespace Prisma.Engine;
 
-internal static partial class Extras
+/// <summary>What TorchSharp's public API lacks. The file beside this one composes the same from that API.</summary>
+internal static class Extras
 {
+    /// <summary>The memory of a contiguous CPU tensor, for a reader to fill without a second buffer. Valid while the tensor lives.</summary>
+    internal static unsafe Span<byte> Memory(torch.Tensor tensor) => tensor.bytes;
+
+    /// <summary>The address of a contiguous CPU tensor's first element: for native kernels and for tensors beyond 2 GiB.</summary>
+    internal static nint Address(torch.Tensor tensor) => tensor.DataPointer;
+
+    /// <summary>Rises with every in-place write.</summary>
+    internal static long? Version(torch.Tensor tensor) => tensor.Version;
+
+    /// <summary>Tensors that were left to the garbage collector's finalizer.</summary>
+    internal static long FinalizedTensors => TensorHandle.Finalized;
+
+    /// <summary>libtorch's own words on how it was built and how it runs in parallel.</summary>
+    internal static unsafe string Describe()
+    {
+        var buffer = stackalloc byte[8192];
+        NativeTorch.Check(NativeTorch.prisma_show_config(buffer, 8192), "show_config");
+        return Marshal.PtrToStringUTF8((nint)buffer) ?? "";
+    }
 }
