@@ -1,0 +1,113 @@
+using System.Collections.Immutable;
+using static TorchSharp.torch;
+
+namespace Prisma.Core;
+
+/// <summary>Changes a value on its way. Returns a new tensor or the same one; never writes in place.</summary>
+public delegate Tensor Edit(Tensor value, HookSite site);
+
+/// <summary>
+/// What one forward pass keeps, edits and where it stops. Immutable: every method returns a new plan, so nothing leaks from one run to
+/// the next. Edits at one place compose in the order given; what is kept is what the next layer sees.
+/// </summary>
+public sealed class HookPlan
+{
+    private HookPlan(ImmutableArray<Step> steps) => Steps = steps;
+
+    private enum Purpose
+    {
+        Keep,
+        Edit,
+        Gradient,
+        Stop,
+    }
+
+    /// <summary>A plan that asks for nothing.</summary>
+    public static HookPlan Empty { get; } = new([]);
+
+    /// <summary>Whether the pass records gradients of the model's parameters: for training, never for analysis.</summary>
+    public bool IsTraining { get; private init; }
+
+    private ImmutableArray<Step> Steps { get; }
+
+    /// <summary>Keeps the values at these places.</summary>
+    public HookPlan Keep(params ReadOnlySpan<HookSite> sites)
+    {
+        var plan = this;
+        foreach (var site in sites) plan = plan.Keep(site, Capture.Whole);
+        return plan;
+    }
+
+    /// <summary>Keeps the value at a place, cut or converted.</summary>
+    public HookPlan Keep(HookSite site, Capture capture) => With(new Step(Purpose.Keep, Selector.Of(site), Capture: capture));
+
+    /// <summary>Keeps a kind of place in a range of blocks: <c>Keep(Site.ResidPost, 3..6)</c>.</summary>
+    public HookPlan Keep(SiteKind kind, Range layers, Capture? capture = null) =>
+        With(new Step(Purpose.Keep, Selector.Of(kind, layers), Capture: capture ?? Capture.Whole));
+
+    /// <summary>Keeps every place whose name fits a pattern in which <c>*</c> crosses dots: <c>Keep("*.attn.hook_pattern")</c>.</summary>
+    public HookPlan Keep(string glob, Capture? capture = null) =>
+        With(new Step(Purpose.Keep, Selector.Of(glob), Capture: capture ?? Capture.Whole));
+
+    /// <summary>Keeps every place that fulfils a condition.</summary>
+    public HookPlan Keep(Func<HookPoint, bool> where, Capture? capture = null) =>
+        With(new Step(Purpose.Keep, Selector.Of(where), Capture: capture ?? Capture.Whole));
+
+    /// <summary>Edits the value at a place.</summary>
+    public HookPlan Edit(HookSite site, Edit edit) => With(new Step(Purpose.Edit, Selector.Of(site), Change: edit));
+
+    /// <summary>Edits the values at every place that fulfils a condition.</summary>
+    public HookPlan Edit(Func<HookPoint, bool> where, Edit edit) => With(new Step(Purpose.Edit, Selector.Of(where), Change: edit));
+
+    /// <summary>
+    /// Keeps these places with their autograd graph, so that <see cref="ActivationCache.Gradients"/> can differentiate by them. The first
+    /// of them on each path become leaves: nothing before them is recorded, and parameters never take part.
+    /// </summary>
+    public HookPlan WithGradients(params ReadOnlySpan<HookSite> sites)
+    {
+        var plan = this;
+        foreach (var site in sites) plan = plan.With(new Step(Purpose.Gradient, Selector.Of(site)));
+        return plan;
+    }
+
+    /// <summary>Ends the pass once the value at this place has been handled; outputs behind it do not exist.</summary>
+    public HookPlan StopAfter(HookSite site) => With(new Step(Purpose.Stop, Selector.Of(site)));
+
+    /// <summary>The same plan for a training step: parameters that require gradients get them.</summary>
+    public HookPlan ForTraining() => new(Steps) { IsTraining = true };
+
+    /// <summary>Both plans, this one's edits first.</summary>
+    public HookPlan And(HookPlan other) => new(Steps.AddRange(other.Steps)) { IsTraining = IsTraining || other.IsTraining };
+
+    // Every place named must exist before any work starts.
+    internal HookRun Resolve(IReadOnlyList<HookPoint> points, string model)
+    {
+        if (Steps.IsEmpty) return new HookRun(null, records: false, IsTraining);
+        var actions = new PointActions?[points.Count];
+        foreach (var step in Steps)
+            foreach (var point in step.Selector.Find(points, model))
+            {
+                var action = actions[point.Order] ??= new PointActions();
+                switch (step.Purpose)
+                {
+                    case Purpose.Keep:
+                        action.Keep = step.Capture;
+                        break;
+                    case Purpose.Edit:
+                        action.Edits.Add(step.Change!);
+                        break;
+                    case Purpose.Gradient:
+                        action.Gradient = true;
+                        break;
+                    default:
+                        action.Stop = true;
+                        break;
+                }
+            }
+        return new HookRun(actions, Steps.Any(step => step.Purpose == Purpose.Gradient), IsTraining);
+    }
+
+    private HookPlan With(Step step) => new(Steps.Add(step)) { IsTraining = IsTraining };
+
+    private sealed record Step(Purpose Purpose, Selector Selector, Capture? Capture = null, Edit? Change = null);
+}

@@ -1,0 +1,72 @@
+using static TorchSharp.torch;
+
+namespace Prisma.Core;
+
+/// <summary>
+/// A model whose every interesting place is on the data path and can be read or edited by a plan. Models are immutable once loaded and
+/// can run on several threads at once.
+/// </summary>
+public abstract class HookedModel : Module
+{
+    private IReadOnlyList<HookPoint>? _points;
+
+    /// <summary>What the model is: family, name, configuration, labels.</summary>
+    public ModelCard Card { get; internal set; } = ModelCard.Unnamed;
+
+    /// <summary>Every place, in forward order.</summary>
+    public IReadOnlyList<HookPoint> Points => _points ??= Bind();
+
+    /// <summary>The inputs it takes, by the reference's argument names; the first is the one an unnamed tensor goes to.</summary>
+    public abstract IReadOnlyList<string> InputNames { get; }
+
+    /// <summary>How the tokens lie on the picture; null where they have none.</summary>
+    public abstract TokenLayout? LayoutOf(ModelInput input);
+
+    /// <summary>The main output of a plain pass, without gradients. The caller (or its scope) disposes it.</summary>
+    public Tensor Run(ModelInput input)
+    {
+        using var recording = Run(input, HookPlan.Empty);
+        return recording.Main.alias();
+    }
+
+    /// <summary>A pass under a plan. The plan is checked against <see cref="Points"/> before any work. Dispose the recording.</summary>
+    /// <exception cref="SiteNotFoundException">The plan names a place that this model lacks.</exception>
+    /// <exception cref="ShapeException">The input does not fit, or an edit changed a shape.</exception>
+    public Recording Run(ModelInput input, HookPlan plan)
+    {
+        var run = plan.Resolve(Points, Card.Name);
+        var named = input.For(this);
+        using var scope = NewDisposeScope();
+        using var mode = set_grad_enabled(run.RecordsGraph || run.Trains);
+        try
+        {
+            ModelOutput output;
+            try
+            {
+                output = Forward(named, run);
+                output.Detach();
+            }
+            catch (StopRun)
+            {
+                output = ModelOutput.Stopped;
+            }
+            return new Recording(output, new ActivationCache(run.Kept));
+        }
+        catch
+        {
+            foreach (var kept in run.Kept) kept.Value.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The forward pass; every value of interest goes through a <see cref="HookPoint"/>.</summary>
+    protected abstract ModelOutput Forward(ModelInput input, HookRun run);
+
+    private List<HookPoint> Bind()
+    {
+        var points = new List<HookPoint>();
+        CollectPoints(points, new SitePath("", SitePath.NoLayer));
+        for (var k = 0; k < points.Count; k++) points[k].Order = k;
+        return points;
+    }
+}

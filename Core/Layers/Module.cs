@@ -1,0 +1,84 @@
+namespace Prisma.Core;
+
+/// <summary>
+/// A piece of a network: named weights, points and children, all declared explicitly in its constructor. The order of declaration is
+/// the forward order of the points.
+/// </summary>
+public abstract class Module : IDisposable
+{
+    private readonly List<Weight> _weights = [];
+    private readonly List<(string Name, SitePath? Path, Module Child)> _children = [];
+    private readonly List<object> _pointsAndChildren = [];
+
+    /// <summary>All weights of this module and its children, by their dotted canonical names.</summary>
+    public IEnumerable<(string Name, Weight Weight)> Weights =>
+        _weights.Select(weight => (weight.Name, weight)).Concat(
+            _children.SelectMany(child => child.Child.Weights.Select(inner => (Join(child.Name, inner.Name), inner.Weight))));
+
+    /// <summary>The number of values in all weights.</summary>
+    public long ParameterCount => Weights.Sum(weight => weight.Weight.Count);
+
+    /// <summary>Disposes all weights.</summary>
+    public void Dispose()
+    {
+        foreach (var (_, weight) in Weights) weight.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Declares a weight of this module.</summary>
+    protected Weight Declare(string name, params long[] shape)
+    {
+        var weight = new Weight(name, shape);
+        _weights.Add(weight);
+        return weight;
+    }
+
+    /// <summary>Declares a place that every pass visits.</summary>
+    protected HookPoint Point(SiteKind kind) => Register(new HookPoint(kind, onDemand: false));
+
+    /// <summary>Declares a place whose value is formed only when a plan asks for it.</summary>
+    protected HookPoint PointOnDemand(SiteKind kind) => Register(new HookPoint(kind, onDemand: true));
+
+    /// <summary>Declares a child whose places keep this module's path.</summary>
+    protected T Child<T>(string name, T module) where T : Module => Adopt(name, null, module);
+
+    /// <summary>Declares a child that is block number <paramref name="layer"/>.</summary>
+    protected T BlockChild<T>(string name, int layer, T module) where T : Module => Adopt(name, new SitePath("", layer), module);
+
+    /// <summary>Declares a child that is a part of the model, such as the vision tower.</summary>
+    protected T PartChild<T>(string part, T module) where T : Module => Adopt(part, new SitePath(part, SitePath.NoLayer), module);
+
+    internal void CollectPoints(List<HookPoint> into, SitePath path)
+    {
+        foreach (var item in _pointsAndChildren)
+        {
+            if (item is HookPoint point)
+            {
+                if (point.Order >= 0) throw new InvalidOperationException($"{point.Site} belongs to another model already.");
+                point.Site = new HookSite(point.Kind, path);
+                into.Add(point);
+            }
+            else if (item is ValueTuple<SitePath?, Module> (var own, var child))
+            {
+                child.CollectPoints(into, own is { } step
+                    ? new SitePath(step.Part.Length > 0 ? step.Part : path.Part, step.Layer >= 0 ? step.Layer : path.Layer)
+                    : path);
+            }
+        }
+    }
+
+    private static string Join(string prefix, string name) => prefix.Length == 0 ? name : $"{prefix}.{name}";
+
+    private HookPoint Register(HookPoint point)
+    {
+        _pointsAndChildren.Add(point);
+        return point;
+    }
+
+    private T Adopt<T>(string name, SitePath? path, T module) where T : Module
+    {
+        _children.Add((name, path, module));
+        _pointsAndChildren.Add((path, (Module)module));
+        return module;
+    }
+}
