@@ -20,7 +20,7 @@ public enum Axis
     /// <summary>Tokens looked at.</summary>
     Key,
     /// <summary>The hidden width of an MLP, <c>d_mlp</c>.</summary>
-    Mlp,
+    Neuron,
     /// <summary>A single element kept for broadcasting.</summary>
     One,
     /// <summary>Classes, or the width of a joint embedding.</summary>

@@ -20,7 +20,7 @@ public abstract class HookedModel : Module
     public abstract IReadOnlyList<string> InputNames { get; }
 
     /// <summary>How the tokens lie on the picture; null where they have none.</summary>
-    public abstract TokenLayout? LayoutOf(ModelInput input);
+    public TokenLayout? LayoutOf(ModelInput input) => Layout(input.For(this));
 
     /// <summary>The main output of a plain pass, without gradients. The caller (or its scope) disposes it.</summary>
     public Tensor Run(ModelInput input)
@@ -58,6 +58,9 @@ public abstract class HookedModel : Module
             throw;
         }
     }
+
+    /// <summary>How the tokens lie on the picture of this input; null where they have none.</summary>
+    protected abstract TokenLayout? Layout(ModelInput input);
 
     /// <summary>The forward pass; every value of interest goes through a <see cref="HookPoint"/>.</summary>
     protected abstract ModelOutput Forward(ModelInput input, HookRun run);

@@ -113,10 +113,10 @@ public static partial class Site
     public static readonly SiteKind MlpModuleIn = new("mlp.hook_in", Batch, Token, Model);
 
     /// <summary>Neurons before the activation: [B, P, f].</summary>
-    public static readonly SiteKind MlpPre = new("mlp.hook_pre", Batch, Token, Mlp);
+    public static readonly SiteKind MlpPre = new("mlp.hook_pre", Batch, Token, Neuron);
 
     /// <summary>Neurons after the activation: [B, P, f].</summary>
-    public static readonly SiteKind MlpPost = new("mlp.hook_post", Batch, Token, Mlp);
+    public static readonly SiteKind MlpPost = new("mlp.hook_post", Batch, Token, Neuron);
 
     /// <summary>The MLP module's output, before layer scale or a post-norm: [B, P, d].</summary>
     public static readonly SiteKind MlpModuleOut = new("mlp.hook_out", Batch, Token, Model);

@@ -46,6 +46,14 @@ public static class Safetensors
             length);
     }
 
+    /// <summary>Writes native tensors by name; the file appears complete or not at all.</summary>
+    public static void Write(
+        string path,
+        IEnumerable<(string Name, TorchSharp.torch.Tensor Value)> tensors,
+        IReadOnlyDictionary<string, string>? metadata = null,
+        ExistingFile existing = ExistingFile.Refuse) =>
+        Write(path, tensors.Select(tensor => tensor.Value.ToStored(tensor.Name)), metadata, existing);
+
     internal static TensorSource Open(ByteStore file, string path, IDisposable owner)
     {
         var (tensors, metadata) = SafetensorsHeader.Read(file);

@@ -1,0 +1,131 @@
+using System.Text.Json;
+
+namespace Prisma.Core;
+
+/// <summary>
+/// Reads a checkpoint's configuration key by key and remembers which were used. All faults are reported at once; a numeric key that the
+/// family neither uses nor knowingly ignores is a fault too, because that is where scales and caps get lost.
+/// </summary>
+public sealed class ConfigReader
+{
+    // What every Hugging Face configuration may carry: generation settings, token ids and bookkeeping that do not enter a forward pass.
+    private static readonly HashSet<string> s_common = new(StringComparer.Ordinal)
+    {
+        "max_length", "min_length", "num_beams", "num_beam_groups", "diversity_penalty", "temperature", "top_k", "top_p", "typical_p",
+        "repetition_penalty", "length_penalty", "no_repeat_ngram_size", "encoder_no_repeat_ngram_size", "num_return_sequences",
+        "chunk_size_feed_forward", "bos_token_id", "pad_token_id", "eos_token_id", "decoder_start_token_id", "sep_token_id",
+        "forced_bos_token_id", "forced_eos_token_id", "initializer_range", "initializer_factor", "hidden_dropout_prob",
+        "attention_probs_dropout_prob", "attention_dropout", "dropout", "drop_path_rate", "num_labels", "classifier_dropout",
+        "exponential_decay_length_penalty", "vocab_size",
+    };
+
+    private readonly JsonElement _json;
+    private readonly string _where;
+    private readonly HashSet<string> _used = new(StringComparer.Ordinal);
+    private readonly List<string> _faults = [];
+
+    /// <summary>Starts reading an object; <paramref name="where"/> names it in messages.</summary>
+    public ConfigReader(JsonElement json, string where)
+    {
+        if (json.ValueKind != JsonValueKind.Object) throw new CheckpointException($"{where} is no JSON object.");
+        (_json, _where) = (json, where);
+    }
+
+    /// <summary>Whether the key is there and not null.</summary>
+    public bool Has(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null;
+
+    /// <summary>A positive whole number that must be there, unless a fallback is given.</summary>
+    public int Int(string key, int? fallback = null)
+    {
+        if (Take(key, fallback is null) is not { } value) return fallback ?? 1;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number > 0) return number;
+        _faults.Add($"'{key}' is {value.GetRawText()}, not a positive whole number");
+        return 1;
+    }
+
+    /// <summary>A whole number of any sign.</summary>
+    public int AnyInt(string key, int fallback)
+    {
+        if (Take(key, required: false) is not { } value) return fallback;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)) return number;
+        _faults.Add($"'{key}' is {value.GetRawText()}, not a whole number");
+        return fallback;
+    }
+
+    /// <summary>A side length: a number, or a pair of equal numbers.</summary>
+    public int Side(string key, int? fallback = null)
+    {
+        if (_json.TryGetProperty(key, out var pair) && pair.ValueKind == JsonValueKind.Array && pair.GetArrayLength() == 2
+            && pair[0].TryGetInt32(out var first) && pair[1].TryGetInt32(out var second) && first == second && first > 0)
+        {
+            _used.Add(key);
+            return first;
+        }
+        return Int(key, fallback);
+    }
+
+    /// <summary>A number that must be there, unless a fallback is given.</summary>
+    public double Double(string key, double? fallback = null)
+    {
+        if (Take(key, fallback is null) is not { } value) return fallback ?? 1;
+        if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number)) return number;
+        _faults.Add($"'{key}' is {value.GetRawText()}, not a number");
+        return 1;
+    }
+
+    /// <summary>A truth value that must be there, unless a fallback is given.</summary>
+    public bool Bool(string key, bool? fallback = null)
+    {
+        if (Take(key, fallback is null) is not { } value) return fallback ?? false;
+        if (value.ValueKind is JsonValueKind.True or JsonValueKind.False) return value.GetBoolean();
+        _faults.Add($"'{key}' is {value.GetRawText()}, not true or false");
+        return false;
+    }
+
+    /// <summary>A text that must be there, unless a fallback is given.</summary>
+    public string Text(string key, string? fallback = null)
+    {
+        if (Take(key, fallback is null) is not { } value) return fallback ?? "";
+        if (value.ValueKind == JsonValueKind.String) return value.GetString()!;
+        _faults.Add($"'{key}' is {value.GetRawText()}, not a text");
+        return "";
+    }
+
+    /// <summary>A nested object; empty where it is missing and not required.</summary>
+    public JsonElement Object(string key, bool required = true)
+    {
+        if (Take(key, required) is { ValueKind: JsonValueKind.Object } value) return value;
+        return JsonDocument.Parse("{}").RootElement;
+    }
+
+    /// <summary>Marks keys as known to have no part in the forward pass.</summary>
+    public ConfigReader Ignore(params ReadOnlySpan<string> keys)
+    {
+        foreach (var key in keys) _used.Add(key);
+        return this;
+    }
+
+    /// <summary>Adds a fault of the family's own.</summary>
+    public void Require(bool holds, string fault)
+    {
+        if (!holds) _faults.Add(fault);
+    }
+
+    /// <summary>Throws if anything was wrong or left unread.</summary>
+    /// <exception cref="CheckpointException">Lists every fault.</exception>
+    public void Finish()
+    {
+        foreach (var property in _json.EnumerateObject())
+            if (property.Value.ValueKind == JsonValueKind.Number && !_used.Contains(property.Name) && !s_common.Contains(property.Name))
+                _faults.Add($"'{property.Name}' = {property.Value.GetRawText()} is a number this family does not know; it may change what the model computes");
+        if (_faults.Count > 0) throw new CheckpointException($"{_where}: {string.Join("; ", _faults)}.");
+    }
+
+    private JsonElement? Take(string key, bool required)
+    {
+        _used.Add(key);
+        if (_json.TryGetProperty(key, out var value) && value.ValueKind != JsonValueKind.Null) return value;
+        if (required) _faults.Add($"'{key}' is missing");
+        return null;
+    }
+}

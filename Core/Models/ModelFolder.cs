@@ -1,0 +1,94 @@
+using System.Text.Json;
+
+namespace Prisma.Core;
+
+/// <summary>A checkpoint folder: its configuration and its weights, whichever of the usual names they have.</summary>
+public sealed class ModelFolder
+{
+    private static readonly string[] s_huggingFace =
+        ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
+
+    private static readonly string[] s_openClip =
+        ["open_clip_model.safetensors", "open_clip_model.safetensors.index.json", "open_clip_pytorch_model.bin"];
+
+    private ModelFolder(string path, string configFile, JsonElement config, string? weights) =>
+        (Path, ConfigFile, Config, WeightsFile) = (path, configFile, config, weights);
+
+    /// <summary>The folder.</summary>
+    public string Path { get; }
+
+    /// <summary>The folder's own name.</summary>
+    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+
+    /// <summary>The configuration's file name: <c>config.json</c> or <c>open_clip_config.json</c>.</summary>
+    public string ConfigFile { get; }
+
+    /// <summary>The configuration.</summary>
+    public JsonElement Config { get; }
+
+    /// <summary>The weights' path, or null where the folder has none.</summary>
+    public string? WeightsFile { get; }
+
+    /// <summary>The configuration's <c>model_type</c>, or empty.</summary>
+    public string ModelType => TextOf("model_type");
+
+    /// <summary>The first of the configuration's <c>architectures</c>, or empty.</summary>
+    public string Architecture =>
+        Config.TryGetProperty("architectures", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
+        && list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : "";
+
+    /// <summary>
+    /// Opens a folder. Where both configurations are there, the one whose weights are present is taken; with both, <c>config.json</c>.
+    /// </summary>
+    /// <exception cref="CheckpointException">No folder, no configuration, or one that is no JSON.</exception>
+    public static ModelFolder Open(string path)
+    {
+        if (!Directory.Exists(path))
+            throw new CheckpointException(File.Exists(path)
+                ? $"'{path}' is a file; a model is a folder with a config.json and its weights."
+                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights; downloading by name is not built.");
+        var plain = Candidate(path, "config.json", s_huggingFace);
+        var openClip = Candidate(path, "open_clip_config.json", s_openClip);
+        var (file, weights) = (plain, openClip) switch
+        {
+            (null, null) => throw new CheckpointException($"'{path}' has neither config.json nor open_clip_config.json."),
+            ({ } only, null) => only,
+            (null, { } only) => only,
+            ({ Weights: null }, { Weights: not null } other) => other,
+            ({ } first, _) => first,
+        };
+        var config = System.IO.Path.Combine(path, file);
+        try
+        {
+            using var document = JsonDocument.Parse(File.ReadAllBytes(config), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
+            return new ModelFolder(path, file, document.RootElement.Clone(), weights);
+        }
+        catch (JsonException error)
+        {
+            throw new CheckpointException($"'{config}' is no valid JSON: {error.Message}", error);
+        }
+    }
+
+    /// <summary>Opens the weights.</summary>
+    /// <exception cref="CheckpointException">There are none, or they are damaged.</exception>
+    public TensorSource OpenWeights() => WeightsFile is { } file
+        ? TensorSource.Open(file)
+        : throw new CheckpointException(
+            $"'{Path}' has no weights: expected one of {string.Join(", ", ConfigFile == "config.json" ? s_huggingFace : s_openClip)}.");
+
+    /// <summary>Class names by index, from <c>id2label</c>.</summary>
+    public IReadOnlyList<string> Labels()
+    {
+        if (!Config.TryGetProperty("id2label", out var map) || map.ValueKind != JsonValueKind.Object) return [];
+        var pairs = map.EnumerateObject().Where(pair => int.TryParse(pair.Name, out _)).ToDictionary(pair => int.Parse(pair.Name), pair => pair.Value.ToString());
+        return [.. Enumerable.Range(0, pairs.Count).Select(k => pairs.TryGetValue(k, out var label) ? label : $"class {k}")];
+    }
+
+    private static (string File, string? Weights)? Candidate(string folder, string config, string[] weights) =>
+        File.Exists(System.IO.Path.Combine(folder, config))
+            ? (config, weights.Select(name => System.IO.Path.Combine(folder, name)).FirstOrDefault(File.Exists))
+            : null;
+
+    private string TextOf(string key) =>
+        Config.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString()! : "";
+}
