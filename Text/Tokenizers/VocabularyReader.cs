@@ -1,0 +1,141 @@
+using System.IO.Compression;
+using System.Text;
+using System.Text.Json;
+using Prisma.Core;
+
+namespace Prisma.Text;
+
+/// <summary>
+/// Finds and reads a byte-level BPE in a folder: vocab.json with merges.txt (GPT-2's own names are encoder.json and vocab.bpe),
+/// tokenizer.json, or OpenAI's bpe_simple_vocab_16e6.txt.gz.
+/// </summary>
+internal static class VocabularyReader
+{
+    public const string OpenAiFile = "bpe_simple_vocab_16e6.txt.gz";
+    public const string StartOfText = "<|startoftext|>", EndOfText = "<|endoftext|>";
+
+    private const string WordEnd = "</w>";
+    private const int OpenAiMerges = 49152 - 256 - 2;      // the file goes on, the vocabulary stops there
+
+    private static readonly (string Vocabulary, string Merges)[] Pairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+
+    public static BpeVocabulary Read(string folder)
+    {
+        string At(string name) => Path.Combine(folder, name);
+        foreach (var (vocabulary, merges) in Pairs)
+        {
+            if (File.Exists(At(vocabulary)) && File.Exists(At(merges))) return ReadPair(folder, At(vocabulary), At(merges));
+        }
+        if (File.Exists(At("tokenizer.json"))) return ReadTokenizerJson(At("tokenizer.json"));
+        if (File.Exists(At(OpenAiFile))) return ReadOpenAi(At(OpenAiFile));
+        foreach (var (vocabulary, merges) in Pairs)
+        {
+            if (File.Exists(At(vocabulary))) throw new CheckpointException($"{folder}: {vocabulary} is there but not its merges, {merges}.");
+            if (File.Exists(At(merges))) throw new CheckpointException($"{folder}: {merges} is there but not its vocabulary, {vocabulary}.");
+        }
+        if (File.Exists(At("tokenizer.model")) || File.Exists(At("spiece.model")))
+            throw new PrismaException($"{folder}: SentencePiece models (tokenizer.model) are not built yet; byte-level BPE is.");
+        throw new CheckpointException(
+            $"{folder}: no tokenizer found. Expected vocab.json with merges.txt, tokenizer.json, or {OpenAiFile}.");
+    }
+
+    private static BpeVocabulary ReadPair(string folder, string vocabularyPath, string mergesPath)
+    {
+        var ids = JsonFile.Numbers(JsonFile.Open(vocabularyPath), vocabularyPath);
+        var lines = File.ReadAllText(mergesPath, Encoding.UTF8).Split('\n');
+        var start = lines[0].StartsWith("#version", StringComparison.Ordinal) ? 1 : 0;
+        var merges = new List<(string, string)>(lines.Length);
+        for (var i = start; i < lines.Length; i++)
+        {
+            var line = lines[i].TrimEnd('\r');
+            if (line.Length > 0) merges.Add(Pair(line, mergesPath, i + 1));
+        }
+        return new BpeVocabulary(folder, ids, merges, Suffix(ids), new Dictionary<string, int>()).Checked();
+    }
+
+    private static BpeVocabulary ReadTokenizerJson(string path)
+    {
+        var root = JsonFile.Open(path);
+        if (!root.TryGetProperty("model", out var model)) throw new CheckpointException($"{path}: no 'model' in it; not a tokenizer file.");
+        var type = model.TryGetProperty("type", out var name) ? name.GetString() : null;
+        // Files of old releases have no type; merges are what only BPE has.
+        if (type is not (null or "BPE") || !model.TryGetProperty("merges", out var mergeList) || !model.TryGetProperty("vocab", out var vocabulary))
+            throw new PrismaException($"{path}: tokenizers of the type '{type ?? "unknown"}' are not built yet; byte-level BPE is.");
+        var ids = JsonFile.Numbers(vocabulary, path);
+        var suffix = model.TryGetProperty("end_of_word_suffix", out var end) && end.GetString() is { } mark ? mark : "";
+        RequireByteLevel(root, suffix, path);
+        var merges = mergeList.EnumerateArray().Select((merge, i) => merge.ValueKind == JsonValueKind.Array
+            ? (merge[0].GetString()!, merge[1].GetString()!)
+            : Pair(merge.GetString() ?? "", path, i + 1)).ToList();
+        var special = new Dictionary<string, int>();
+        if (root.TryGetProperty("added_tokens", out var added) && added.ValueKind == JsonValueKind.Array)
+        {
+            foreach (var token in added.EnumerateArray()) special[token.GetProperty("content").GetString()!] = token.GetProperty("id").GetInt32();
+        }
+        return new BpeVocabulary(path, ids, merges, suffix, special).Checked();
+    }
+
+    // CLIP cuts words by its own pattern, GPT-2 lets the byte level step do it. Other patterns make other words: refuse them.
+    private static void RequireByteLevel(JsonElement root, string suffix, string path)
+    {
+        var steps = new List<JsonElement>();
+        if (root.TryGetProperty("pre_tokenizer", out var cutter) && cutter.ValueKind == JsonValueKind.Object)
+        {
+            if (cutter.TryGetProperty("pretokenizers", out var several)) steps.AddRange(several.EnumerateArray());
+            else steps.Add(cutter);
+        }
+        var types = steps.Select(step => step.GetProperty("type").GetString()).ToList();
+        var isClip = suffix == WordEnd && types.Contains("ByteLevel");
+        var isGpt2 = suffix.Length == 0 && types is ["ByteLevel"]
+            && !(steps[0].TryGetProperty("use_regex", out var regex) && regex.ValueKind == JsonValueKind.False)
+            && !(steps[0].TryGetProperty("add_prefix_space", out var prefix) && prefix.ValueKind == JsonValueKind.True);
+        if (isClip || isGpt2) return;
+        throw new PrismaException(
+            $"{path}: cuts words by {(types.Count == 0 ? "nothing" : string.Join(" + ", types))} with word end '{suffix}'. Built are CLIP's and GPT-2's byte-level BPE.");
+    }
+
+    private static BpeVocabulary ReadOpenAi(string path)
+    {
+        var lines = Unpack(path).Split('\n');
+        if (lines.Length <= OpenAiMerges)
+            throw new CheckpointException($"{path}: {lines.Length - 1} merges, expected at least {OpenAiMerges}. The file is cut short or another one.");
+        var merges = new List<(string, string)>(OpenAiMerges);
+        for (var i = 1; i <= OpenAiMerges; i++) merges.Add(Pair(lines[i], path, i + 1));
+
+        var ids = new Dictionary<string, int>(OpenAiMerges + 514);
+        foreach (var value in ByteAlphabet.PrintingFirst) ids[ByteAlphabet.Show(value).ToString()] = ids.Count;
+        foreach (var value in ByteAlphabet.PrintingFirst) ids[ByteAlphabet.Show(value) + WordEnd] = ids.Count;
+        foreach (var (left, right) in merges)
+        {
+            if (!ids.TryAdd(left + right, ids.Count)) throw new CheckpointException($"{path}: two merges make '{left + right}'.");
+        }
+        ids[StartOfText] = ids.Count;
+        ids[EndOfText] = ids.Count;
+        return new BpeVocabulary(path, ids, merges, WordEnd, new Dictionary<string, int>()).Checked();
+    }
+
+    private static string Unpack(string path)
+    {
+        try
+        {
+            using var unpacked = new GZipStream(File.OpenRead(path), CompressionMode.Decompress);
+            using var reader = new StreamReader(unpacked, new UTF8Encoding(false, throwOnInvalidBytes: true));
+            return reader.ReadToEnd();
+        }
+        catch (Exception fault) when (fault is InvalidDataException or DecoderFallbackException)
+        {
+            throw new CheckpointException($"{path}: damaged, or no gzip file of UTF-8 text ({fault.Message}).", fault);
+        }
+    }
+
+    private static (string Left, string Right) Pair(string line, string path, int number)
+    {
+        var parts = line.Split(' ');
+        return parts is [{ Length: > 0 }, { Length: > 0 }]
+            ? (parts[0], parts[1])
+            : throw new CheckpointException($"{path}, merge {number}: expected two tokens with a blank between, found '{line}'.");
+    }
+
+    private static string Suffix(Dictionary<string, int> ids) =>
+        ids.Keys.Any(token => token.EndsWith(WordEnd, StringComparison.Ordinal)) ? WordEnd : "";
+}
