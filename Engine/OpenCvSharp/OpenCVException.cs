@@ -1,0 +1,32 @@
+namespace OpenCvSharp;
+
+/// <summary>An error that OpenCV raised.</summary>
+public class OpenCVException : Exception
+{
+    public OpenCVException()
+    {
+    }
+
+    public OpenCVException(string message)
+        : base(message)
+    {
+    }
+
+    public OpenCVException(string message, Exception innerException)
+        : base(message, innerException)
+    {
+    }
+
+    public OpenCVException(ErrorCode status, string funcName, string errMsg, string fileName, int line)
+        : base(errMsg) => (Status, FuncName, ErrMsg, FileName, Line) = (status, funcName, errMsg, fileName, line);
+
+    public ErrorCode Status { get; set; }
+
+    public string FuncName { get; set; } = "";
+
+    public string ErrMsg { get; set; } = "";
+
+    public string FileName { get; set; } = "";
+
+    public int Line { get; set; }
+}
