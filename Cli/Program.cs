@@ -1,2 +1,22 @@
-Console.Error.WriteLine("nothing here yet");
-return 2;
+using System.Runtime.InteropServices;
+using Prisma.Cli;
+using Prisma.Core;
+
+Console.CancelKeyPress += (_, press) =>
+{
+    press.Cancel = true;
+    Stop("Stopped by Ctrl-C. Nothing half-written was left behind.");
+};
+using var terminated = PosixSignalRegistration.Create(PosixSignal.SIGTERM, signal =>
+{
+    signal.Cancel = true;
+    Stop("Stopped by a termination signal. Nothing half-written was left behind.");
+});
+return CommandLine.Run(args, Console.Out, Console.Error);
+
+static void Stop(string why)
+{
+    AtomicFile.RemoveUnfinished();
+    Console.Error.WriteLine(why);
+    Environment.Exit(ExitCode.BadInput);
+}

@@ -18,6 +18,13 @@ public abstract class Module : IDisposable
     /// <summary>The number of values in all weights.</summary>
     public long ParameterCount => Weights.Sum(weight => weight.Weight.Count);
 
+    /// <summary>Moves every weight to a device, in place.</summary>
+    public void To(TorchSharp.torch.Device device)
+    {
+        foreach (var (_, weight) in Weights)
+            if (weight.IsSet && weight.Value.device_type != device.type) weight.Set(weight.Value.to(device));
+    }
+
     /// <summary>Disposes all weights.</summary>
     public void Dispose()
     {

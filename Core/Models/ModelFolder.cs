@@ -47,6 +47,7 @@ public sealed class ModelFolder
             throw new CheckpointException(File.Exists(path)
                 ? $"'{path}' is a file; a model is a folder with a config.json and its weights."
                 : $"There is no model folder '{path}'. Give a folder with a config.json and its weights; downloading by name is not built.");
+        if (Referred(path) is { } source) return Open(source);
         var plain = Candidate(path, "config.json", s_huggingFace);
         var openClip = Candidate(path, "open_clip_config.json", s_openClip);
         var (file, weights) = (plain, openClip) switch
@@ -57,16 +58,8 @@ public sealed class ModelFolder
             ({ Weights: null }, { Weights: not null } other) => other,
             ({ } first, _) => first,
         };
-        var config = System.IO.Path.Combine(path, file);
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(config), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
-            return new ModelFolder(path, file, document.RootElement.Clone(), weights);
-        }
-        catch (JsonException error)
-        {
-            throw new CheckpointException($"'{config}' is no valid JSON: {error.Message}", error);
-        }
+        using var document = Parse(System.IO.Path.Combine(path, file));
+        return new ModelFolder(path, file, document.RootElement.Clone(), weights);
     }
 
     /// <summary>Opens the weights.</summary>
@@ -82,6 +75,30 @@ public sealed class ModelFolder
         if (!Config.TryGetProperty("id2label", out var map) || map.ValueKind != JsonValueKind.Object) return [];
         var pairs = map.EnumerateObject().Where(pair => int.TryParse(pair.Name, out _)).ToDictionary(pair => int.Parse(pair.Name), pair => pair.Value.ToString());
         return [.. Enumerable.Range(0, pairs.Count).Select(k => pairs.TryGetValue(k, out var label) ? label : $"class {k}")];
+    }
+
+    // A hooked_config.json without weights of its own names the folder it was converted from.
+    private static string? Referred(string path)
+    {
+        var file = System.IO.Path.Combine(path, "hooked_config.json");
+        if (!File.Exists(file) || File.Exists(System.IO.Path.Combine(path, "config.json"))) return null;
+        using var document = Parse(file);
+        return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("source", out var source)
+            && source.ValueKind == JsonValueKind.String
+            ? System.IO.Path.Combine(path, source.GetString()!)
+            : throw new CheckpointException($"'{file}' names no source folder, and '{path}' has no other configuration.");
+    }
+
+    private static JsonDocument Parse(string file)
+    {
+        try
+        {
+            return JsonDocument.Parse(File.ReadAllBytes(file), new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip });
+        }
+        catch (JsonException error)
+        {
+            throw new CheckpointException($"'{file}' is no valid JSON: {error.Message}", error);
+        }
     }
 
     private static (string File, string? Weights)? Candidate(string folder, string config, string[] weights) =>

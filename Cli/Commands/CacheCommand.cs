@@ -1,0 +1,65 @@
+using System.CommandLine;
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Cli.Commands;
+
+/// <summary>Writes activations and outputs.</summary>
+internal sealed class CacheCommand : Verb
+{
+    internal override string Name => "cache";
+
+    internal override string Description =>
+        "Runs a model on tensors from a file and writes what its places and outputs hold.\n"
+        + "Example: prisma cache --model weights/demo/vit --tensors in.safetensors --hooks 'blocks.*.hook_resid_post' --out out.safetensors";
+
+    internal override void Fill(Command command, Terminal terminal)
+    {
+        var model = Common.Model(command);
+        var family = Common.Family(command);
+        var tensors = new Option<string>("--tensors") { Required = true, HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, input_ids, …)" };
+        var hooks = new Option<string[]>("--hooks") { HelpName = "GLOB", Description = "Places to keep; * crosses dots. None given: every place that costs nothing" };
+        command.Options.Add(tensors);
+        command.Options.Add(hooks);
+        var output = Common.Out(command, "Where to write the values, as safetensors");
+        var dtype = new Option<string>("--dtype") { HelpName = "float32|float16|bfloat16|float64", DefaultValueFactory = _ => "float32", Description = "The type of written floating-point values" };
+        command.Options.Add(dtype);
+        var device = Common.Device(command);
+        var threads = Common.Threads(command);
+        var force = Common.Force(command);
+        command.SetAction(parsed =>
+        {
+            Common.UseThreads(parsed.GetValue(threads));
+            var written = TypeNamed(parsed.GetValue(dtype)!);
+            var where = Common.DeviceNamed(parsed.GetValue(device)!);
+            using var scope = NewDisposeScope();
+            using var source = TensorSource.Open(parsed.GetValue(tensors)!);
+            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            loaded.To(where);
+            var input = new ModelInput();
+            foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));
+            var plan = Plan(parsed.GetValue(hooks) ?? []);
+            using var recording = loaded.Run(input, plan);
+            var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
+                .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();
+            Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded), Common.Existing(parsed.GetValue(force)));
+            terminal.Remark($"Wrote {values.Count} tensors to {parsed.GetValue(output)}.");
+            return ExitCode.Good;
+        });
+    }
+
+    private static HookPlan Plan(string[] hooks) => hooks.Length == 0
+        ? HookPlan.Empty.Keep(point => !point.OnDemand)
+        : hooks.Aggregate(HookPlan.Empty, (plan, glob) => plan.Keep(glob));
+
+    private static Tensor Written(Tensor value, ScalarType type) => value.is_floating_point() && value.dtype != type ? value.to(type) : value;
+
+    private static ScalarType TypeNamed(string name) => name switch
+    {
+        "float32" => float32,
+        "float16" => float16,
+        "bfloat16" => bfloat16,
+        "float64" => float64,
+        _ => throw new OptionsException($"--dtype {name}: expected float32, float16, bfloat16 or float64."),
+    };
+}

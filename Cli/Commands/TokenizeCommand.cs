@@ -1,0 +1,39 @@
+using System.CommandLine;
+using Prisma.Core;
+using Prisma.Text;
+
+namespace Prisma.Cli.Commands;
+
+/// <summary>Turns texts into token ids.</summary>
+internal sealed class TokenizeCommand : Verb
+{
+    internal override string Name => "tokenize";
+
+    internal override string Description =>
+        "Prints the token ids of texts as JSON.\nExample: prisma tokenize --model FOLDER 'a photo of a cat'";
+
+    internal override void Fill(Command command, Terminal terminal)
+    {
+        var model = Common.Model(command);
+        var texts = new Argument<string[]>("TEXT") { Arity = ArgumentArity.OneOrMore, Description = "The texts" };
+        command.Arguments.Add(texts);
+        var style = new Option<string?>("--style") { HelpName = "openai|hf", Description = "Whose cleaning of the text; default: what the folder's files are from" };
+        var ftfy = new Option<bool>("--ftfy") { Description = "Repair broken text first (OpenAI's style always does)" };
+        var pad = new Option<bool>("--pad") { Description = "Fill up to the context length" };
+        var bare = new Option<bool>("--no-special") { Description = "No start and end tokens, no truncation" };
+        foreach (var option in new Option[] { style, ftfy, pad, bare }) command.Options.Add(option);
+        command.SetAction(parsed =>
+        {
+            var tokenizer = Tokenizers.Open(parsed.GetValue(model)!, parsed.GetValue(style) switch
+            {
+                null => null,
+                "openai" => TokenizerStyle.OpenAi,
+                "hf" => TokenizerStyle.HuggingFace,
+                var other => throw new OptionsException($"--style {other}: expected openai or hf."),
+            });
+            var options = new EncodeOptions { Repair = parsed.GetValue(ftfy), Pad = parsed.GetValue(pad), Special = !parsed.GetValue(bare) };
+            terminal.Json(parsed.GetValue(texts)!.Select(text => new { text, ids = tokenizer.Encode(text, options) }));
+            return ExitCode.Good;
+        });
+    }
+}

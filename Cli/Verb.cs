@@ -1,0 +1,90 @@
+using System.CommandLine;
+using Prisma.Core;
+using TorchSharp;
+
+namespace Prisma.Cli;
+
+/// <summary>One verb of the command line: parses, calls one library function, prints. Found by reflection; one file each.</summary>
+internal abstract class Verb
+{
+    /// <summary>The words that call it: "cache", "sae encode".</summary>
+    internal abstract string Name { get; }
+
+    /// <summary>One sentence, then an example that works.</summary>
+    internal abstract string Description { get; }
+
+    /// <summary>Adds the options and the action.</summary>
+    internal abstract void Fill(Command command, Terminal terminal);
+}
+
+/// <summary>Options that several verbs share, each made in one way.</summary>
+internal static class Common
+{
+    internal static Option<string> Model(Command to, bool required = true) => Add(to, new Option<string>("--model")
+    {
+        Required = required, HelpName = "FOLDER", Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
+    });
+
+    internal static Option<string?> Family(Command to) => Add(to, new Option<string?>("--family")
+    {
+        HelpName = "NAME", Description = "The model family, where the folder does not tell",
+    });
+
+    internal static Option<string> Out(Command to, string what, bool required = true) => Add(to, new Option<string>("--out")
+    {
+        Required = required, HelpName = "FILE", Description = what,
+    });
+
+    internal static Option<string[]> Images(Command to, bool required = true) => Add(to, new Option<string[]>("--image")
+    {
+        Required = required, HelpName = "FILE|FOLDER|GLOB", AllowMultipleArgumentsPerToken = true, Description = "Pictures: files, folders or patterns",
+    });
+
+    internal static Option<bool> Json(Command to) => Add(to, new Option<bool>("--json") { Description = "Print JSON to standard output" });
+
+    internal static Option<bool> Force(Command to) => Add(to, new Option<bool>("--force") { Description = "Replace files that exist" });
+
+    internal static Option<int> Threads(Command to) => Add(to, new Option<int>("--threads")
+    {
+        HelpName = "N", Description = "Threads for the mathematics (default: libtorch's choice)",
+    });
+
+    internal static Option<string> Device(Command to) => Add(to, new Option<string>("--device")
+    {
+        HelpName = "cpu|cuda", DefaultValueFactory = _ => "cpu", Description = "Where to compute",
+    });
+
+    internal static Option<long> Seed(Command to) => Add(to, new Option<long>("--seed")
+    {
+        HelpName = "N", DefaultValueFactory = _ => 0, Description = "The seed of everything random",
+    });
+
+    internal static ExistingFile Existing(bool force) => force ? ExistingFile.Replace : ExistingFile.Refuse;
+
+    internal static void UseThreads(int threads)
+    {
+        if (threads < 0) throw new OptionsException($"--threads {threads}: give a positive number.");
+        if (threads > 0) torch.set_num_threads(threads);
+    }
+
+    internal static torch.Device DeviceNamed(string name)
+    {
+        try
+        {
+            var device = torch.device(name);
+            if (device.type == DeviceType.CUDA && !torch.cuda.is_available())
+                throw new OptionsException($"--device {name}: this libtorch ({torch.__version__}) has no CUDA device.");
+            return device;
+        }
+        catch (ArgumentException error)
+        {
+            throw new OptionsException($"--device: {error.Message}");
+        }
+    }
+
+    private static T Add<T>(Command to, T option) where T : Option
+    {
+        to.Options.Add(option);
+        return option;
+    }
+}
