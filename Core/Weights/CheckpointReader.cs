@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.IO.Compression;
 using System.Text;
 
@@ -56,7 +57,7 @@ internal static class CheckpointReader
         if (NpyHeader.Recognises(start)) return Npz.OpenArray(file, path, owner);
         if (ZipDirectory.Recognises(start)) return OpenZip(file, path, owner);
         if (unpack && start is [0x1F, 0x8B, ..]) return Recognise(Unpack(file), path, owner, unpack: false);
-        if (TorchPickle.RecognisesPickle(start) || (start[0] < 0x80 && extension is ".pkl" or ".pickle" && start[0] != '{')) return TorchPickle.OpenStream(file, path, owner);
+        if (TorchPickle.RecognisesPickle(start) || (extension is ".pkl" or ".pickle" && start[0] != '{')) return TorchPickle.OpenStream(file, path, owner);
         if (start[0] == '{' && BehindHeaderLine(file) is { } rest) return OpenZip(rest, path, owner);
         throw new CheckpointException(Complaint(path, start));
     }
@@ -95,7 +96,9 @@ internal static class CheckpointReader
             throw new CheckpointException($"'{file.Label}' is a damaged gzip file: {e.Message}", e);
         }
 
-        if (unpacked.Length == 0) throw new CheckpointException($"'{file.Label}' is an empty or truncated gzip file ({file.Length} bytes).");
+        // The last four bytes tell the size, so a file that was cut anywhere is noticed.
+        if (file.Length < 18 || BinaryPrimitives.ReadUInt32LittleEndian(file.ReadArray(file.Length - 4, 4)) != unpacked.Length || unpacked.Length == 0)
+            throw new CheckpointException($"'{file.Label}' ({file.Length} bytes) unpacks to {unpacked.Length} bytes, which is not what its end says. It is truncated or damaged.");
         return new MemoryBytes(file.Label, unpacked.GetBuffer().AsMemory(0, (int)unpacked.Length));
     }
 

@@ -3,11 +3,11 @@ namespace Prisma.Core;
 /// <summary>
 /// Bounds on what a pickle may make of its bytes: memoised values can be reused without end, so copies and values are counted.
 /// </summary>
-internal sealed class PickleBudget(string file)
+internal sealed class PickleBudget(string file, long length)
 {
     private const long MaxValues = 20_000_000;
-    private const long MaxCopied = 1L << 30;
 
+    private readonly long _maxCopied = (64L << 20) + 4 * Math.Min(length, 1L << 40);
     private long _values;
     private long _copied;
 
@@ -25,6 +25,6 @@ internal sealed class PickleBudget(string file)
     public void CountCopy(long size)
     {
         _copied += size;
-        if (_copied > MaxCopied) throw new CheckpointException($"'{file}' is refused: its pickle copies the same data again and again.");
+        if (_copied > _maxCopied) throw new CheckpointException($"'{file}' is refused: its pickle copies the same data again and again.");
     }
 }

@@ -135,7 +135,8 @@ internal sealed class PickleCalls(string file, PickleBudget budget, Func<ByteSto
                 {
                     StoredType.BOOL => PickleScalar.Of(value != 0),
                     StoredType.F64 or StoredType.F32 or StoredType.F16 => new PickleScalar(value),
-                    _ => new PickleScalar(Math.Abs(value) < 1L << 53 ? (long)value : value),
+                    _ when Math.Abs(value) < 1L << 53 => new PickleScalar((long)value),
+                    _ => throw Bad($"a numpy scalar of {value} is beyond 53 bits"),
                 };
             case "_frombuffer" when args is [PickleBytes bytes, NumpyDtype dtype, var shape, var order]:
                 return new PickleTensor(Array(dtype, Sizes(shape), order is PickleScalar { Value: "F" }, bytes.Content));

@@ -31,12 +31,12 @@ internal sealed class PickleMachine(PickleReader input, PickleBudget budget, Pic
             case 0x88: Push(PickleScalar.True); break;
             case 0x89: Push(PickleScalar.False); break;
             case (byte)'I': PushIntegerLine(); break;
-            case (byte)'L': PushScalar(input.IntegerLine()); break;
+            case (byte)'L': Push(input.IntegerLine()); break;
             case (byte)'J': PushScalar((long)input.Int32()); break;
             case (byte)'K': PushScalar((long)input.Byte()); break;
             case (byte)'M': PushScalar((long)input.UInt16()); break;
-            case 0x8A: PushScalar(input.Integer(input.Byte())); break;
-            case 0x8B: PushScalar(input.Integer(input.Int32())); break;
+            case 0x8A: Push(input.Integer(input.Byte())); break;
+            case 0x8B: Push(input.Integer(input.Int32())); break;
             case (byte)'F': PushScalar(input.DoubleLine()); break;
             case (byte)'G': PushScalar(input.Double()); break;
             case (byte)'S': PushScalar(input.QuotedLine()); break;
@@ -173,10 +173,10 @@ internal sealed class PickleMachine(PickleReader input, PickleBudget budget, Pic
     private void PushIntegerLine()
     {
         var value = input.IntegerLine(out var line);
-        Push(line is "00" or "01" ? PickleScalar.Of(line == "01") : new PickleScalar(value));
+        Push(line is "00" or "01" ? PickleScalar.Of(line == "01") : value);
     }
 
-    private long MemoLine() => input.IntegerLine(out _) is long place and >= 0 ? place : throw input.Bad("a place in the memo was expected");
+    private long MemoLine() => input.IntegerLine() is { Value: long place and >= 0 } ? place : throw input.Bad("a place in the memo was expected");
 
     private PickleValue Recall(long place) => _memo.TryGetValue(place, out var value) ? value : throw input.Bad($"nothing is memorised at {place}");
 

@@ -93,14 +93,16 @@ internal sealed class PickleReader(ByteStore store, long start)
     public string Latin1(long length) => Encoding.Latin1.GetString(Array(length));
 
     /// <summary>A little-endian two's complement number.</summary>
-    public object Integer(long length)
+    public PickleScalar Integer(long length)
     {
         if (length > MaxIntegerBytes) throw Bad($"a whole number of {length} bytes");
         return Narrow(new BigInteger(Array(length)));
     }
 
     /// <summary>Text up to the next line break.</summary>
-    public string Line()
+    public string Line() => Line(Encoding.UTF8);
+
+    private string Line(Encoding encoding)
     {
         var bytes = new List<byte>();
         for (var b = Byte(); b != '\n'; b = Byte())
@@ -110,12 +112,12 @@ internal sealed class PickleReader(ByteStore store, long start)
         }
 
         if (bytes.Count > 0 && bytes[^1] == '\r') bytes.RemoveAt(bytes.Count - 1);
-        return Encoding.UTF8.GetString([.. bytes]);
+        return encoding.GetString([.. bytes]);
     }
 
-    public object IntegerLine() => IntegerLine(out _);
+    public PickleScalar IntegerLine() => IntegerLine(out _);
 
-    public object IntegerLine(out string text)
+    public PickleScalar IntegerLine(out string text)
     {
         text = Line();
         var line = text.TrimEnd('L');
@@ -123,24 +125,27 @@ internal sealed class PickleReader(ByteStore store, long start)
         return Narrow(value);
     }
 
-    public double DoubleLine() => double.TryParse(Line(), NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : throw Bad("a number was expected");
+    public double DoubleLine() => Line() switch
+    {
+        "inf" => double.PositiveInfinity,
+        "-inf" => double.NegativeInfinity,
+        "nan" => double.NaN,
+        var line => double.TryParse(line, NumberStyles.Float, CultureInfo.InvariantCulture, out var value) ? value : throw Bad("a number was expected"),
+    };
 
     /// <summary>A quoted string with Python's escapes, as protocol 0 writes it.</summary>
     public string QuotedLine()
     {
-        var line = Line().Trim();
+        var line = Line(Encoding.Latin1).Trim();
         if (line.Length < 2 || line[0] is not ('\'' or '"') || line[^1] != line[0]) throw Bad("a quoted string was expected");
         return Unescape(line[1..^1], all: true);
     }
 
     /// <summary>Text in which only \uXXXX and \UXXXXXXXX are escapes, as protocol 0 writes it.</summary>
-    public string RawUnicodeLine() => Unescape(Line(), all: false);
+    public string RawUnicodeLine() => Unescape(Line(Encoding.Latin1), all: false);
 
-    private static object Narrow(BigInteger value)
-    {
-        if (value >= long.MinValue && value <= long.MaxValue) return (long)value;
-        return value;
-    }
+    private static PickleScalar Narrow(BigInteger value) =>
+        value >= long.MinValue && value <= long.MaxValue ? new PickleScalar((long)value) : new PickleScalar(value);
 
     private string Unescape(string text, bool all)
     {

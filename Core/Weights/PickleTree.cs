@@ -8,7 +8,7 @@ namespace Prisma.Core;
 internal sealed class PickleTree
 {
     private const int MaxDepth = 500;
-    private const int MaxNodes = 5_000_000;
+    private const int MaxNodes = 2_000_000;
     private const long MaxNameCharacters = 1L << 28;
 
     private readonly string _file;

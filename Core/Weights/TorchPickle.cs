@@ -29,7 +29,7 @@ public sealed class TorchPickle : TensorSource
 
     internal static TorchPickle OpenStream(ByteStore file, string path, IDisposable owner)
     {
-        var (root, isTorch) = new TorchStream(file, new PickleBudget(file.Label)).Read();
+        var (root, isTorch) = new TorchStream(file, new PickleBudget(file.Label, file.Length)).Read();
         return new TorchPickle(path, isTorch ? "PyTorch stream (before 1.6)" : "pickle", root, PickleTree.Of(root, path), owner);
     }
 }

@@ -28,7 +28,7 @@ internal sealed class TorchZip(ZipDirectory zip, string file)
             pickle = new MemoryBytes(file, pickle.ReadArray(0, (int)pickle.Length));
         }
 
-        var budget = new PickleBudget(file);
+        var budget = new PickleBudget(file, pickle.Length);
         return new PickleMachine(new PickleReader(pickle, 0), budget, new PickleCalls(file, budget, TorchStream.Nested(budget)), Storage).Run();
     }
 
