@@ -37,8 +37,8 @@ internal static class SafetensorsHeader
         return (tensors, metadata);
     }
 
-    /// <summary>Whether the first bytes can be those of a safetensors file.</summary>
-    public static bool Recognises(ReadOnlySpan<byte> start) => start.Length > 8 && start[8] == (byte)'{';
+    /// <summary>Whether the first bytes can be those of a safetensors file: eight that are no text, and a brace.</summary>
+    public static bool Recognises(ReadOnlySpan<byte> start) => start.Length > 8 && start[8] == (byte)'{' && start[..8].Contains((byte)0);
 
     private static long ReadLength(ByteStore file)
     {

@@ -78,8 +78,8 @@ public sealed class StoredTensor
     /// <summary>The row-major, little-endian values as a new array (at most 2 GB).</summary>
     public byte[] ToBytes()
     {
+        CheckRepetition();
         if (ByteCount > Array.MaxLength) throw new PrismaException($"Tensor '{Name}' has {ByteCount} bytes: too many for one array; read it as a tensor.");
-        if (!IsContiguous) CheckRepetition();
         var bytes = new byte[ByteCount];
         CopyTo(bytes);
         return bytes;

@@ -8,6 +8,9 @@ namespace Prisma.Core;
 /// </summary>
 public class TensorSource : IDisposable
 {
+    /// <summary>The name of a tensor that is a file's whole content and has none of its own.</summary>
+    public const string LoneName = "tensor";
+
     private readonly Dictionary<string, StoredTensor> _tensors;
     private readonly IReadOnlyList<IDisposable> _owned;
 

@@ -1,0 +1,35 @@
+namespace Prisma.Core;
+
+/// <summary>
+/// Which names a pickle may mention. Names are never looked up, so an unknown class is only a label; but a file that mentions what can only
+/// serve to run code is refused as soon as it does.
+/// </summary>
+internal static class PickleGlobals
+{
+    // Modules by their first part: system access, code loading, and gadgets that call what they are given.
+    private static readonly HashSet<string> RefusedModules =
+    [
+        "os", "posix", "nt", "posixpath", "ntpath", "subprocess", "_posixsubprocess", "sys", "importlib", "_frozen_importlib", "_frozen_importlib_external",
+        "imp", "runpy", "pkgutil", "zipimport", "shutil", "socket", "_socket", "ctypes", "_ctypes", "cffi", "pty", "code", "codeop", "pickle", "_pickle",
+        "cPickle", "marshal", "dill", "cloudpickle", "joblib", "inspect", "webbrowser", "multiprocessing", "signal", "threading", "_thread", "asyncio",
+        "pdb", "bdb", "timeit", "cProfile", "profile", "trace", "doctest", "distutils", "setuptools", "pip", "ensurepip", "venv", "tempfile", "http",
+        "urllib", "ftplib", "smtplib", "telnetlib", "xmlrpc", "requests", "httpx", "aiohttp", "commands", "popen2", "platform", "operator", "_operator",
+        "gc", "atexit", "linecache", "io", "_io", "shelve", "sqlite3", "mmap", "site", "sysconfig", "resource", "nturl2path",
+    ];
+
+    private static readonly HashSet<string> AllowedBuiltins =
+    [
+        "object", "set", "frozenset", "list", "dict", "tuple", "int", "long", "float", "complex", "bool", "str", "unicode", "bytes", "bytearray", "slice",
+        "range", "xrange",
+    ];
+
+    /// <summary>The name as a value, or the refusal.</summary>
+    public static PickleName Check(string file, string module, string name)
+    {
+        var root = module.Split('.')[0];
+        var builtin = root is "builtins" or "__builtin__" or "__builtins__";
+        if (RefusedModules.Contains(root) || (builtin && !AllowedBuiltins.Contains(name)))
+            throw new CheckpointException($"'{file}' is refused: its pickle names '{module}.{name}', which can run code. Nothing was executed. Do not trust this file.");
+        return new PickleName(builtin ? "builtins" : module, name);
+    }
+}
