@@ -23,6 +23,8 @@ public sealed class HeatmapTests
         using var scope = NewDisposeScope();
         var map = Heatmap.FromTokens(tensor(new double[] { 9, 1, 2, 3, 4 }).reshape(1, 5), TwoByTwo);
         Assert.Equal([1f, 2f, 3f, 4f], map.Values.ToArray());
+        var columns = tensor(new float[] { 9, 0, 1, 0, 2, 0, 3, 0, 4, 0 }).reshape(5, 2);
+        Assert.Equal([1f, 2f, 3f, 4f], Heatmap.FromTokens(columns.select(1, 0), TwoByTwo).Values.ToArray());
         Assert.Throws<ShapeException>(() => Heatmap.FromTokens(ones(2, 5), TwoByTwo));
     }
 
