@@ -15,7 +15,7 @@ public sealed class Colormap
     public static Colormap Viridis { get; } = Between("viridis", 0x440154, 0x482475, 0x414487, 0x355F8D, 0x2A788E, 0x21918C, 0x22A884, 0x44BF70, 0x7AD151, 0xBDDF26, 0xFDE725);
 
     /// <summary>Blue, grey, yellow: the same to red-green blind eyes (anchors: Nunez, Anderton and Renslow 2018).</summary>
-    public static Colormap Cividis { get; } = Between("cividis", 0x00204D, 0x00336F, 0x39486B, 0x575C6D, 0x707173, 0x8A8779, 0xA69D75, 0xC4B56C, 0xE4CF5B, 0xFFEA46);
+    public static Colormap Cividis { get; } = Between("cividis", 0x00224E, 0x123570, 0x3B496C, 0x575D6D, 0x707173, 0x8A8678, 0xA59C74, 0xC3B369, 0xE1CC55, 0xFEE838);
 
     /// <summary>Black, purple, cream (anchors: matplotlib's magma, CC0).</summary>
     public static Colormap Magma { get; } = Between("magma", 0x000004, 0x140E36, 0x3B0F70, 0x641A80, 0x8C2981, 0xB73779, 0xDE4968, 0xF7705C, 0xFE9F6D, 0xFECF92, 0xFCFDBF);

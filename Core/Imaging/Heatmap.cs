@@ -70,7 +70,7 @@ public sealed class Heatmap
     {
         ArgumentNullException.ThrowIfNull(perToken);
         using var scope = NewDisposeScope();
-        using var flat = perToken.detach().squeeze().to(ScalarType.Float32).cpu();
+        using var flat = perToken.detach().squeeze().to(ScalarType.Float32).cpu().contiguous();
         if (flat.dim() > 1) throw new ShapeException($"A heatmap needs one value per token, got a tensor of shape [{string.Join(", ", perToken.shape)}].");
         return FromTokens(flat.data<float>().ToArray(), layout, geometry);
     }

@@ -116,6 +116,7 @@ internal static class HuggingFacePreprocess
     private static CropRule? Crop(PreprocessFields fields, Style style)
     {
         if (!fields.Flag("do_center_crop", style.Crop is not null)) return null;
+        if (style.Crop is null) fields.Faults.Add("do_center_crop is true, which this processor passes over and its fast form follows: set it to false to leave it out");
         switch (fields["crop_size"])
         {
             case null when style.Crop is { } side:

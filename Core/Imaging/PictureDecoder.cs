@@ -21,6 +21,8 @@ internal static class PictureDecoder
             if (kind == "TIFF") RefuseTransparency(bytes, name);
             using var mat = Cv2.ImDecode(bytes, orientation == PictureOrientation.Upright ? AsItIs : AsItIs | ImreadModes.IgnoreOrientation);
             if (mat.Empty()) throw Unreadable(name, kind);
+            if (mat.Total() > Array.MaxLength / 3)
+                throw new PrismaException($"Cannot read the picture '{name}': {mat.Width}x{mat.Height} pixels are too many; up to {Array.MaxLength / 3} are read.");
             return mat.Depth() switch
             {
                 MatType.CV_8U => FromBytes(mat, name),

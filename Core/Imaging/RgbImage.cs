@@ -43,7 +43,7 @@ public sealed class RgbImage
     /// <summary>One colour everywhere.</summary>
     public static RgbImage Filled(int width, int height, byte r, byte g, byte b)
     {
-        var pixels = new byte[3 * width * height];
+        var pixels = new byte[checked(3 * width * height)];
         for (var i = 0; i < pixels.Length; i += 3) (pixels[i], pixels[i + 1], pixels[i + 2]) = (r, g, b);
         return new RgbImage(width, height, pixels);
     }

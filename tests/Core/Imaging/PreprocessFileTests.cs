@@ -65,6 +65,13 @@ public sealed class PreprocessFileTests
     }
 
     [Fact]
+    public void A_crop_that_a_processor_passes_over_is_refused_not_guessed()
+    {
+        const string Json = """{"image_processor_type":"ViTImageProcessor","size":224,"do_center_crop":true,"crop_size":200}""";
+        Assert.Contains("do_center_crop", Assert.Throws<CheckpointException>(() => Read("preprocessor_config.json", Json)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void All_faults_of_a_file_are_told_at_once()
     {
         var error = Assert.Throws<CheckpointException>(() => Read(
