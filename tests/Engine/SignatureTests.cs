@@ -56,7 +56,13 @@ public sealed class SignatureTests
 
     private static string Lines(string mark, IEnumerable<string> lines) => string.Concat(lines.Select(line => $"\n{mark}{line}"));
 
-    private static IEnumerable<string> Namesakes(string line, IEnumerable<string> real) => real.Where(r => Name(r) == Name(line)).Take(6);
+    private static IEnumerable<string> Namesakes(string line, IEnumerable<string> real) => real
+        .Where(r => Name(r) == Name(line))
+        .OrderByDescending(r => Words(r).Intersect(Words(line)).Count())
+        .ThenBy(r => r.Length)
+        .Take(3);
+
+    private static string[] Words(string line) => line.Split(['(', ' ', ',', ')'], StringSplitOptions.RemoveEmptyEntries);
 
     private static string Name(string line) => line.Replace("static ", "").Split('(', ' ', '<', '[')[0];
 }
