@@ -2,7 +2,7 @@ namespace Prisma.Tests;
 
 public sealed class SignatureTests
 {
-    public static TheoryData<string> Libraries => [StandIn.TorchSharp.Space];
+    public static TheoryData<string> Libraries => [StandIn.TorchSharp.Space, StandIn.OpenCvSharp.Space];
 
     [Theory, MemberData(nameof(Libraries))]
     public void What_the_engine_offers_is_what_the_list_says(string library)
