@@ -1,2 +1,53 @@
-Console.Error.WriteLine("nothing here yet");
-return 2;
+using Prisma.Core;
+using TorchSharp;
+
+namespace Prisma.Bench;
+
+/// <summary>Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.</summary>
+internal static class Program
+{
+    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory"];
+
+    private static int Main(string[] arguments)
+    {
+        try
+        {
+            if (arguments is [ResidentMemory.ChildVerb, var folder, var childThreads])
+            {
+                torch.set_num_threads(int.Parse(childThreads));
+                ResidentMemory.RunChild(folder);
+                return 0;
+            }
+            return Run(Options.Parse(arguments, Names));
+        }
+        catch (PrismaException e)
+        {
+            Console.Error.WriteLine(e.Message);
+            return 2;
+        }
+    }
+
+    private static int Run(Options options)
+    {
+        torch.set_num_threads(options.Threads);
+        using var rival = Rival.Start(options.Threads);
+        Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
+        using var work = options.Names.Any(n => n != "call") ? Workload.Write(rival, options.Rounds) : null;
+        var missed = 0;
+        foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options.Threads)))
+        {
+            Console.WriteLine(row);
+            missed += row.Holds ? 0 : 1;
+        }
+        return missed == 0 ? 0 : 1;
+    }
+
+    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, int threads) => name switch
+    {
+        "call" => CallOverhead.Run(rival),
+        "forward" => VitForward.Run(work, rival),
+        "recording" => RecordingCost.Run(work),
+        "load" => CheckpointLoad.Run(work, rival),
+        _ => ResidentMemory.Run(work, threads),
+    };
+}

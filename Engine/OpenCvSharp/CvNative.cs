@@ -56,6 +56,9 @@ internal static unsafe partial class CvNative
     [LibraryImport(Library, EntryPoint = "prisma_cv_mat_set")]
     internal static partial int MatSet(MatHandle mat, in Scalar value);
 
+    [LibraryImport(Library, EntryPoint = "prisma_cv_mat_set_masked")]
+    internal static partial int MatSetMasked(MatHandle mat, in Scalar value, MatHandle mask);
+
     [LibraryImport(Library, EntryPoint = "prisma_cv_imdecode")]
     internal static partial int ImDecode(ReadOnlySpan<byte> bytes, int length, int flags, out MatHandle mat);
 

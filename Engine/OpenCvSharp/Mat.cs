@@ -147,9 +147,9 @@ public class Mat : IDisposable
         CvNative.Check(CvNative.MatConvert(Handle, m.Handle, rtype.Value, alpha, beta));
     }
 
-    public Mat SetTo(Scalar value)
+    public Mat SetTo(Scalar value, Mat? mask = null)
     {
-        CvNative.Check(CvNative.MatSet(Handle, value));
+        CvNative.Check(mask is null ? CvNative.MatSet(Handle, value) : CvNative.MatSetMasked(Handle, value, mask.Handle));
         return this;
     }
 

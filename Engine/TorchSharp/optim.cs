@@ -87,8 +87,6 @@ namespace TorchSharp.Modules
 
         private protected abstract void Update(int index, Parameter parameter, Tensor gradient);
 
-        private protected static Tensor State(Parameter parameter) => parameter.zeros_like().DetachFromDisposeScope();
-
         private static Tensor? NativeGradient(Parameter parameter) => parameter.grad?.DetachFromDisposeScope();
 
         private sealed class Group : optim.ILearningRateController
@@ -99,53 +97,74 @@ namespace TorchSharp.Modules
         }
     }
 
-    /// <summary>Adam; <see cref="AdamW"/> differs only in where the weight decay goes.</summary>
+    /// <summary>The running moments of Adam and AdamW, which differ only in where the weight decay goes.</summary>
+    internal sealed class Moments(int parameters, double beta1, double beta2, double eps) : IDisposable
+    {
+        private readonly Tensor?[] _mean = new Tensor?[parameters], _square = new Tensor?[parameters];
+        private readonly int[] _steps = new int[parameters];
+
+        public void Step(int index, Parameter parameter, Tensor gradient, double lr)
+        {
+            var mean = _mean[index] ??= parameter.zeros_like().DetachFromDisposeScope();
+            var square = _square[index] ??= parameter.zeros_like().DetachFromDisposeScope();
+            var step = ++_steps[index];
+            mean.mul_(beta1).add_(gradient, 1 - beta1);
+            square.mul_(beta2).addcmul_(gradient, gradient, 1 - beta2);
+            var denominator = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(beta2, step))).add_(eps);
+            parameter.addcdiv_(mean, denominator, -lr / (1 - Math.Pow(beta1, step)));
+        }
+
+        public void Dispose()
+        {
+            foreach (var tensor in _mean.Concat(_square)) tensor?.Dispose();
+        }
+    }
+
     public class Adam : OptimizerHelper
     {
-        private readonly double _beta1, _beta2, _eps, _decay;
-        private readonly Tensor?[] _mean, _square;
-        private readonly int[] _steps;
-        private readonly bool _decoupled;
+        private readonly Moments _moments;
+        private readonly double _decay;
 
         public Adam(IEnumerable<Parameter> parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8,
-            double weight_decay = 0, bool amsgrad = false, bool maximize = false)
-            : this(parameters, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize, decoupled: false) { }
-
-        private protected Adam(IEnumerable<Parameter> parameters, double lr, double beta1, double beta2, double eps, double weight_decay,
-            bool amsgrad, bool maximize, bool decoupled) : base(parameters, lr)
+            double weight_decay = 0, bool amsgrad = false, bool maximize = false) : base(parameters, lr)
         {
             if (amsgrad || maximize) throw new NotSupportedException("amsgrad and maximize are not bound.");
-            (_beta1, _beta2, _eps, _decay, _decoupled) = (beta1, beta2, eps, weight_decay, decoupled);
-            _mean = new Tensor?[Trained.Length];
-            _square = new Tensor?[Trained.Length];
-            _steps = new int[Trained.Length];
+            (_moments, _decay) = (new Moments(Trained.Length, beta1, beta2, eps), weight_decay);
         }
 
-        private protected override void Update(int index, Parameter parameter, Tensor gradient)
-        {
-            var mean = _mean[index] ??= State(parameter);
-            var square = _square[index] ??= State(parameter);
-            var step = ++_steps[index];
-            if (_decay != 0 && _decoupled) parameter.mul_(1 - LearningRate * _decay);
-            if (_decay != 0 && !_decoupled) gradient = gradient.add(parameter, _decay);
-            mean.mul_(_beta1).add_(gradient, 1 - _beta1);
-            square.mul_(_beta2).addcmul_(gradient, gradient, 1 - _beta2);
-            var denominator = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(_beta2, step))).add_(_eps);
-            parameter.addcdiv_(mean, denominator, -LearningRate / (1 - Math.Pow(_beta1, step)));
-        }
+        private protected override void Update(int index, Parameter parameter, Tensor gradient) =>
+            _moments.Step(index, parameter, _decay == 0 ? gradient : gradient.add(parameter, _decay), LearningRate);
 
         protected override void Dispose(bool disposing)
         {
-            foreach (var tensor in _mean.Concat(_square)) tensor?.Dispose();
+            _moments.Dispose();
             base.Dispose(disposing);
         }
     }
 
-    public class AdamW : Adam
+    public class AdamW : OptimizerHelper
     {
+        private readonly Moments _moments;
+        private readonly double _decay;
+
         public AdamW(IEnumerable<Parameter> parameters, double lr = 1e-3, double beta1 = 0.9, double beta2 = 0.999, double eps = 1e-8,
-            double weight_decay = 0, bool amsgrad = false, bool maximize = false)
-            : base(parameters, lr, beta1, beta2, eps, weight_decay, amsgrad, maximize, decoupled: true) { }
+            double weight_decay = 0, bool amsgrad = false, bool maximize = false) : base(parameters, lr)
+        {
+            if (amsgrad || maximize) throw new NotSupportedException("amsgrad and maximize are not bound.");
+            (_moments, _decay) = (new Moments(Trained.Length, beta1, beta2, eps), weight_decay);
+        }
+
+        private protected override void Update(int index, Parameter parameter, Tensor gradient)
+        {
+            if (_decay != 0) parameter.mul_(1 - LearningRate * _decay);
+            _moments.Step(index, parameter, gradient, LearningRate);
+        }
+
+        protected override void Dispose(bool disposing)
+        {
+            _moments.Dispose();
+            base.Dispose(disposing);
+        }
     }
 
     public class SGD : OptimizerHelper

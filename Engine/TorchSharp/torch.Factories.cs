@@ -176,19 +176,19 @@ public static partial class torch
     public static Tensor tensor(long scalar, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
         Copied<long>([scalar], [], ScalarType.Int64, dtype, device, requires_grad);
 
-    public static Tensor tensor(long[] rawArray, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
-        Copied<long>(rawArray, [rawArray.LongLength], ScalarType.Int64, dtype, device, requires_grad);
+    public static Tensor tensor(long[] dataArray, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
+        Copied<long>(dataArray, [dataArray.LongLength], ScalarType.Int64, dtype, device, requires_grad);
 
-    public static Tensor tensor(long[] rawArray, ReadOnlySpan<long> dimensions, ScalarType? dtype = null, Device? device = null,
+    public static Tensor tensor(long[] dataArray, ReadOnlySpan<long> dimensions, ScalarType? dtype = null, Device? device = null,
         bool requires_grad = false, string[]? names = null) =>
-        Copied<long>(rawArray, dimensions, ScalarType.Int64, dtype, device, requires_grad);
+        Copied<long>(dataArray, dimensions, ScalarType.Int64, dtype, device, requires_grad);
 
     public static Tensor tensor(Memory<long> rawArray, ReadOnlySpan<long> dimensions, ScalarType? dtype = null, Device? device = null,
         bool requires_grad = false, string[]? names = null) =>
         Copied<long>(rawArray.Span, dimensions, ScalarType.Int64, dtype, device, requires_grad);
 
-    public static Tensor tensor(int scalar, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
-        Copied<int>([scalar], [], ScalarType.Int32, dtype, device, requires_grad);
+    public static Tensor tensor(int scalar, Device? device = null, bool requires_grad = false) =>
+        Copied<int>([scalar], [], ScalarType.Int32, null, device, requires_grad);
 
     public static Tensor tensor(int[] rawArray, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
         Copied<int>(rawArray, [rawArray.LongLength], ScalarType.Int32, dtype, device, requires_grad);
@@ -201,8 +201,8 @@ public static partial class torch
         bool requires_grad = false, string[]? names = null) =>
         Copied<int>(rawArray.Span, dimensions, ScalarType.Int32, dtype, device, requires_grad);
 
-    public static Tensor tensor(byte scalar, ScalarType? dtype = null, Device? device = null, bool requires_grad = false) =>
-        Copied<byte>([scalar], [], ScalarType.Byte, dtype, device, requires_grad);
+    public static Tensor tensor(byte scalar, Device? device = null, bool requires_grad = false) =>
+        Copied<byte>([scalar], [], ScalarType.Byte, null, device, requires_grad);
 
     public static Tensor tensor(byte[] rawArray, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
         Copied<byte>(rawArray, [rawArray.LongLength], ScalarType.Byte, dtype, device, requires_grad);
@@ -224,10 +224,6 @@ public static partial class torch
     public static Tensor tensor(bool[] rawArray, ReadOnlySpan<long> dimensions, ScalarType? dtype = null, Device? device = null,
         bool requires_grad = false, string[]? names = null) =>
         Copied<bool>(rawArray, dimensions, ScalarType.Bool, dtype, device, requires_grad);
-
-    public static Tensor tensor(Memory<bool> rawArray, ReadOnlySpan<long> dimensions, ScalarType? dtype = null, Device? device = null,
-        bool requires_grad = false, string[]? names = null) =>
-        Copied<bool>(rawArray.Span, dimensions, ScalarType.Bool, dtype, device, requires_grad);
 
     public static Tensor tensor(float[,] rawArray, ScalarType? dtype = null, Device? device = null, bool requires_grad = false, string[]? names = null) =>
         Copied<float>(MemoryMarshal.CreateReadOnlySpan(ref System.Runtime.CompilerServices.Unsafe.As<byte, float>(ref MemoryMarshal.GetArrayDataReference(rawArray)), rawArray.Length),

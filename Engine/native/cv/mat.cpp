@@ -95,3 +95,7 @@ PRISMA_CV int prisma_cv_mat_convert(const cv::Mat* from, cv::Mat* to, int type, 
 PRISMA_CV int prisma_cv_mat_set(cv::Mat* mat, const double* value) {
     return guarded([&] { mat->setTo(prisma::scalar(value)); });
 }
+
+PRISMA_CV int prisma_cv_mat_set_masked(cv::Mat* mat, const double* value, const cv::Mat* mask) {
+    return guarded([&] { mat->setTo(prisma::scalar(value), *mask); });
+}

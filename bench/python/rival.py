@@ -1,0 +1,200 @@
+"""The other side of the benchmarks: Python's torch, driven over stdin, one command a line, one answer a line.
+
+Only torch is needed. The vision transformer is written as timm's is without its fused attention:
+one product for q, k and v, plain softmax attention, layer norms before attention and MLP.
+"""
+import json
+import os
+import struct
+import sys
+import time
+
+import torch
+import torch.nn.functional as F
+
+WIDTH, LAYERS, HEADS, HIDDEN, PATCH, SIZE, CLASSES, EPS = 768, 12, 12, 3072, 16, 224, 1000, 1e-12
+
+
+def hugging_face_names():
+    """Name and shape of each tensor of a ViT-B/16 classifier in Hugging Face's layout."""
+    tokens = (SIZE // PATCH) ** 2 + 1
+    yield "vit.embeddings.cls_token", (1, 1, WIDTH)
+    yield "vit.embeddings.position_embeddings", (1, tokens, WIDTH)
+    yield "vit.embeddings.patch_embeddings.projection.weight", (WIDTH, 3, PATCH, PATCH)
+    yield "vit.embeddings.patch_embeddings.projection.bias", (WIDTH,)
+    for i in range(LAYERS):
+        at = f"vit.encoder.layer.{i}."
+        for name in ("attention.attention.query", "attention.attention.key", "attention.attention.value", "attention.output.dense"):
+            yield at + name + ".weight", (WIDTH, WIDTH)
+            yield at + name + ".bias", (WIDTH,)
+        yield at + "intermediate.dense.weight", (HIDDEN, WIDTH)
+        yield at + "intermediate.dense.bias", (HIDDEN,)
+        yield at + "output.dense.weight", (WIDTH, HIDDEN)
+        yield at + "output.dense.bias", (WIDTH,)
+        for name in ("layernorm_before", "layernorm_after"):
+            yield at + name + ".weight", (WIDTH,)
+            yield at + name + ".bias", (WIDTH,)
+    yield "vit.layernorm.weight", (WIDTH,)
+    yield "vit.layernorm.bias", (WIDTH,)
+    yield "classifier.weight", (CLASSES, WIDTH)
+    yield "classifier.bias", (CLASSES,)
+
+
+def write_checkpoint(folder):
+    """A ViT-B/16 with random weights from a fixed seed, as config.json and model.safetensors (346 MB)."""
+    os.makedirs(folder, exist_ok=True)
+    generator = torch.Generator().manual_seed(0)
+    header, blobs, at = {"__metadata__": {"format": "pt"}}, [], 0
+    for name, shape in hugging_face_names():
+        value = torch.randn(shape, generator=generator) * 0.02
+        if "layernorm" in name and name.endswith("weight"):
+            value += 1
+        blob = value.numpy().tobytes()
+        header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + len(blob)]}
+        blobs.append(blob)
+        at += len(blob)
+    text = json.dumps(header, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    with open(os.path.join(folder, "model.safetensors"), "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for blob in blobs:
+            f.write(blob)
+        f.flush()
+        os.fsync(f.fileno())
+    config = {
+        "architectures": ["ViTForImageClassification"], "model_type": "vit", "hidden_size": WIDTH, "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS, "intermediate_size": HIDDEN, "hidden_act": "gelu", "layer_norm_eps": EPS, "image_size": SIZE,
+        "patch_size": PATCH, "num_channels": 3, "qkv_bias": True, "hidden_dropout_prob": 0.0, "attention_probs_dropout_prob": 0.0,
+        "id2label": {str(i): f"class {i}" for i in range(CLASSES)}, "label2id": {f"class {i}": i for i in range(CLASSES)},
+        "torch_dtype": "float32",
+    }
+    preprocessor = {
+        "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3,
+        "image_processor_type": "ViTImageProcessor", "resample": 2, "rescale_factor": 1 / 255, "size": {"height": SIZE, "width": SIZE},
+    }
+    for name, content in (("config.json", config), ("preprocessor_config.json", preprocessor)):
+        with open(os.path.join(folder, name), "w") as f:
+            json.dump(content, f)
+    return at
+
+
+def read_checkpoint(folder):
+    with open(os.path.join(folder, "model.safetensors"), "rb") as f:
+        header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
+        data = bytearray(f.read())
+    whole = torch.frombuffer(data, dtype=torch.float32)
+    weights = {}
+    for name, entry in header.items():
+        if name != "__metadata__":
+            begin, end = entry["data_offsets"]
+            weights[name] = whole[begin // 4 : end // 4].view(entry["shape"]).clone()
+    return weights
+
+
+class VisionTransformer:
+    def __init__(self, weights):
+        self.embeddings = [weights["vit.embeddings." + name] for name in (
+            "patch_embeddings.projection.weight", "patch_embeddings.projection.bias", "cls_token", "position_embeddings")]
+        self.blocks = [self.block(weights, f"vit.encoder.layer.{i}.") for i in range(LAYERS)]
+        self.end = [weights[name] for name in ("vit.layernorm.weight", "vit.layernorm.bias", "classifier.weight", "classifier.bias")]
+
+    @staticmethod
+    def block(weights, at):
+        parts = [at + "attention.attention." + name for name in ("query", "key", "value")]
+        names = ("layernorm_before", None, "attention.output.dense", "layernorm_after", "intermediate.dense", "output.dense")
+        block = []
+        for name in names:
+            if name is None:
+                block += [torch.cat([weights[p + ".weight"] for p in parts]), torch.cat([weights[p + ".bias"] for p in parts])]
+            else:
+                block += [weights[at + name + ".weight"], weights[at + name + ".bias"]]
+        return block
+
+    def attention(self, x, qkv_weight, qkv_bias, weight, bias):
+        batch, tokens, width = x.shape
+        qkv = F.linear(x, qkv_weight, qkv_bias).reshape(batch, tokens, 3, HEADS, width // HEADS).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv.unbind(0)
+        pattern = ((q * (width // HEADS) ** -0.5) @ k.transpose(-2, -1)).softmax(dim=-1)
+        return F.linear((pattern @ v).transpose(1, 2).reshape(batch, tokens, width), weight, bias)
+
+    def __call__(self, pixels):
+        weight, bias, cls_token, positions = self.embeddings
+        x = F.conv2d(pixels, weight, bias, stride=PATCH).flatten(2).transpose(1, 2)
+        x = torch.cat((cls_token.expand(x.shape[0], -1, -1), x), dim=1) + positions
+        for n1w, n1b, qkvw, qkvb, ow, ob, n2w, n2b, w1, b1, w2, b2 in self.blocks:
+            x = x + self.attention(F.layer_norm(x, (WIDTH,), n1w, n1b, EPS), qkvw, qkvb, ow, ob)
+            x = x + F.linear(F.gelu(F.linear(F.layer_norm(x, (WIDTH,), n2w, n2b, EPS), w1, b1)), w2, b2)
+        x = F.layer_norm(x, (WIDTH,), self.end[0], self.end[1], EPS)
+        return F.linear(x[:, 0], self.end[2], self.end[3])
+
+
+def time_calls(count):
+    a, b = torch.ones(4), torch.ones(4)
+    add = torch.add
+    start = time.perf_counter()
+    for _ in range(count):
+        add(a, b)
+    return time.perf_counter() - start
+
+
+def time_product(n):
+    a, b = torch.ones(n, n), torch.ones(n, n)
+    out = torch.empty(n, n)
+    torch.mm(a, b, out=out)
+    start = time.perf_counter()
+    torch.mm(a, b, out=out)
+    return time.perf_counter() - start
+
+
+def forget(path):
+    """Drops a file's pages from the page cache; nobody may have them mapped."""
+    with open(path, "rb") as f:
+        os.fsync(f.fileno())
+        os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+    return "forgotten"
+
+
+class Session:
+    model = None
+    pixels = None
+
+    def load(self, folder):
+        self.model = VisionTransformer(read_checkpoint(folder))
+        return "loaded"
+
+    def input(self, path):
+        with open(path, "rb") as f:
+            self.pixels = torch.frombuffer(bytearray(f.read()), dtype=torch.float32).view(-1, 3, SIZE, SIZE)
+        return "read"
+
+    def forward(self):
+        start = time.perf_counter()
+        self.model(self.pixels)
+        return time.perf_counter() - start
+
+    def logits(self):
+        return self.model(self.pixels).flatten().tolist()
+
+
+def main():
+    session = Session()
+    commands = {
+        "version": lambda: torch.__version__,
+        "threads": lambda n: torch.set_num_threads(int(n)) or torch.get_num_threads(),
+        "calls": lambda n: time_calls(int(n)),
+        "product": lambda n: time_product(int(n)),
+        "checkpoint": write_checkpoint,
+        "forget": forget,
+        "load": session.load,
+        "input": session.input,
+        "forward": session.forward,
+        "logits": session.logits,
+    }
+    with torch.no_grad():
+        for line in sys.stdin:
+            name, *arguments = line.rstrip("\n").split("\t")
+            print(json.dumps(commands[name](*arguments)), flush=True)
+
+
+if __name__ == "__main__":
+    main()
