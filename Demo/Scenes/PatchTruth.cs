@@ -10,7 +10,7 @@ public static class PatchTruth
     /// <param name="owners">[size, size] from <see cref="ScenePainter.Owners"/>.</param>
     /// <param name="size">Pixels per side.</param>
     /// <param name="patch">Pixels per side of a patch; divides <paramref name="size"/>.</param>
-    public static int[] Objects(byte[] owners, int size, int patch)
+    public static int[] Objects(ReadOnlySpan<byte> owners, int size, int patch)
     {
         int grid = size / patch;
         var objects = new int[grid * grid];
