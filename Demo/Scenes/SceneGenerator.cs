@@ -15,7 +15,7 @@ public static class SceneGenerator
     /// <summary>Knots per side of the clouds' lattice.</summary>
     internal const int LatticeSide = 10;
 
-    private const float SmallestRadius = 9f, LargestRadius = 14f, LightestGround = 165f, DarkestGround = 60f;
+    private const float SmallestRadius = 10f, LargestRadius = 15f, LightestGround = 165f, DarkestGround = 60f;
     private static readonly ShapeKind[] _shapes = Enum.GetValues<ShapeKind>();
     private static readonly ColourKind[] _colours = Enum.GetValues<ColourKind>();
     private static readonly TextureKind[] _textures = Enum.GetValues<TextureKind>();

@@ -6,7 +6,7 @@ namespace Prisma.Demo;
 /// </summary>
 public static class ScenePainter
 {
-    private const float WhiteWidth = 1.7f, DarkWidth = 1.4f, DarkTone = 0.42f;
+    private const float WhiteWidth = 1.7f, DarkWidth = 1.4f, DarkTone = 0.5f;
     private static readonly Rgb _white = new(252, 252, 250), _dark = new(22, 20, 26);
 
     /// <summary>The picture of the scene.</summary>
