@@ -11,31 +11,35 @@ public static class DemoVit
     /// <exception cref="Core.OptionsException">The options do not hold.</exception>
     public static TrainedVit Train(DemoVitOptions options, IProgress<TrainingProgress> progress, CancellationToken stop = default)
     {
-        options.Validate();
-        var network = new VitNetwork(options);
+        var vit = new TrainableVit(options);
         try
         {
-            using (var trainer = new VitTrainer(network, options)) trainer.Run(progress, stop);
-            return new TrainedVit(network, options, Accuracy(network, options.HeldOut, stop));
+            using (var trainer = new VitTrainer(vit)) trainer.Run(progress, stop);
+            return new TrainedVit(vit, Accuracy(vit.Model, options.HeldOut, stop: stop));
         }
         catch
         {
-            network.Dispose();
+            vit.Dispose();
             throw;
         }
     }
 
-    private static double Accuracy(VitNetwork network, int scenes, CancellationToken stop)
+    /// <summary>The share of scenes of a split whose class a model names.</summary>
+    /// <param name="model">Takes pixels [B, 3, 64, 64] as <see cref="SceneBatch"/> holds them; returns logits [B, classes].</param>
+    /// <param name="scenes">How many scenes, at least 1.</param>
+    /// <param name="split">Of which split.</param>
+    /// <param name="stop">Ends the work with <see cref="OperationCanceledException"/>.</param>
+    public static double Accuracy(Core.HookedModel model, int scenes, SceneSplit split = SceneSplit.HeldOut, CancellationToken stop = default)
     {
-        using var frozen = no_grad();
+        ArgumentOutOfRangeException.ThrowIfLessThan(scenes, 1);
         long right = 0;
         for (int first = 0; first < scenes; first += EvaluationBatch)
         {
             stop.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
-            SceneBatch batch = SceneBatch.Draw(SceneSplit.HeldOut, first, Math.Min(EvaluationBatch, scenes - first));
-            Tensor classes = network.Forward(tensor(batch.Pixels, [batch.Scenes.Count, 3, Scene.Width, Scene.Width])).Classes;
-            right += classes.argmax(1).eq(tensor(batch.Labels)).sum().item<long>();
+            SceneBatch batch = SceneBatch.Draw(split, first, Math.Min(EvaluationBatch, scenes - first));
+            Tensor logits = model.Run(tensor(batch.Pixels, [batch.Scenes.Count, 3, Scene.Width, Scene.Width]));
+            right += logits.argmax(1).eq(tensor(batch.Labels)).sum().item<long>();
         }
         return right / (double)scenes;
     }

@@ -27,13 +27,16 @@ public sealed record DemoVitOptions
     /// <summary>Scenes per step.</summary>
     public int BatchSize { get; init; } = 64;
 
-    /// <summary>The highest learning rate, after the warm-up; from there it falls to zero along half a cosine.</summary>
+    /// <summary>The highest learning rate of the blocks' matrices (Muon), after the warm-up; from there it falls to zero along half a cosine.</summary>
+    public double MatrixLearningRate { get; init; } = 0.02;
+
+    /// <summary>The highest learning rate of all other weights (AdamW), on the same schedule.</summary>
     public double LearningRate { get; init; } = 1e-3;
 
-    /// <summary>Steps in which the learning rate rises from zero.</summary>
-    public int WarmUp { get; init; } = 200;
+    /// <summary>Steps in which the learning rates rise from zero.</summary>
+    public int WarmUp { get; init; } = 100;
 
-    /// <summary>AdamW's decay of the weight matrices (biases, norms and embeddings keep theirs).</summary>
+    /// <summary>Decay of the blocks' matrices.</summary>
     public double WeightDecay { get; init; } = 0.05;
 
     /// <summary>The norm to which longer gradients are cut.</summary>
@@ -66,8 +69,8 @@ public sealed record DemoVitOptions
         if (Heads < 1 || Width < 4 || Width % Heads != 0 || Width % 4 != 0) faults.Add($"Width {Width} is a multiple of 4 and of Heads {Heads}");
         if (Patch < 1 || Scene.Width % Patch != 0) faults.Add($"Patch {Patch} divides {Scene.Width}");
         if (Shards < 1 || BatchSize % Shards != 0) faults.Add($"Shards {Shards} divides BatchSize {BatchSize}");
-        if (WarmUp < 0 || LearningRate <= 0 || WeightDecay < 0 || GradientNorm <= 0 || PatchTask < 0)
-            faults.Add("LearningRate and GradientNorm are above 0; WarmUp, WeightDecay and PatchTask are not below");
+        if (WarmUp < 0 || LearningRate <= 0 || MatrixLearningRate <= 0 || WeightDecay < 0 || GradientNorm <= 0 || PatchTask < 0)
+            faults.Add("The learning rates and GradientNorm are above 0; WarmUp, WeightDecay and PatchTask are not below");
         if (faults.Count > 0) throw new Core.OptionsException($"The demo ViT's options do not hold: {string.Join("; ", faults)}.");
     }
 }

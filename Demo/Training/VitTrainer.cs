@@ -6,7 +6,7 @@ using static TorchSharp.torch.nn;
 namespace Prisma.Demo;
 
 /// <summary>
-/// Trains a <see cref="VitNetwork"/> with AdamW on scenes drawn as it goes. A batch is split into shards that run beside each other,
+/// Trains a <see cref="TrainableVit"/> with Muon (the blocks' matrices) and AdamW (the rest) on scenes drawn as it goes. A batch is split into shards that run beside each other,
 /// each on one thread with its own graph: on small models that is faster than many threads inside every operator.
 /// </summary>
 internal sealed class VitTrainer : IDisposable
@@ -14,20 +14,19 @@ internal sealed class VitTrainer : IDisposable
     private const double Forgetting = 0.02;
 
     private readonly DemoVitOptions _options;
-    private readonly VitNetwork _network;
+    private readonly TrainableVit _vit;
     private readonly Parameter[] _parameters;
-    private readonly optim.Optimizer[] _optimizers;
+    private readonly Muon _muon;
+    private readonly optim.Optimizer _adam;
 
-    public VitTrainer(VitNetwork network, DemoVitOptions options)
+    public VitTrainer(TrainableVit vit)
     {
-        (_network, _options) = (network, options);
-        Parameter[] decayed = [.. network.Trained.Where(IsMatrix)], kept = [.. network.Trained.Where(parameter => !IsMatrix(parameter))];
-        _parameters = [.. decayed, .. kept];
-        _optimizers = [
-            optim.AdamW(decayed, options.LearningRate, 0.9, 0.98, weight_decay: options.WeightDecay),
-            optim.AdamW(kept, options.LearningRate, 0.9, 0.98, weight_decay: 0)];
-
-        static bool IsMatrix(Parameter parameter) => parameter.shape.Length is 2 or 4;
+        (_vit, _options) = (vit, vit.Options);
+        DemoVitOptions options = vit.Options;
+        Parameter[] matrices = [.. vit.BlockMatrices], others = [.. vit.Trained.Except(matrices)];
+        _parameters = [.. matrices, .. others];
+        _muon = new Muon(matrices, options.WeightDecay);
+        _adam = optim.AdamW(others, options.LearningRate, 0.9, 0.98, weight_decay: 0);
     }
 
     /// <summary>All steps of the options.</summary>
@@ -56,7 +55,8 @@ internal sealed class VitTrainer : IDisposable
 
     public void Dispose()
     {
-        foreach (optim.Optimizer optimizer in _optimizers) optimizer.Dispose();
+        _muon.Dispose();
+        _adam.Dispose();
     }
 
     private (double Loss, double Accuracy) Step(int step)
@@ -78,11 +78,10 @@ internal sealed class VitTrainer : IDisposable
         {
             foreach (Tensor gradient in shards[0].Gradients) gradient.mul_(cut);
         }
-        foreach (optim.Optimizer optimizer in _optimizers)
-        {
-            foreach (optim.ILearningRateController group in optimizer.ParamGroups) group.LearningRate = LearningRate(step);
-            optimizer.step();
-        }
+        double rate = Schedule(step);
+        foreach (optim.ILearningRateController group in _adam.ParamGroups) group.LearningRate = rate * _options.LearningRate;
+        _adam.step();
+        _muon.Step(rate * _options.MatrixLearningRate);
         foreach (Parameter parameter in _parameters) parameter.grad = null;
         foreach (Shard shard in shards)
         {
@@ -97,19 +96,20 @@ internal sealed class VitTrainer : IDisposable
         int count = _options.BatchSize / _options.Shards;
         SceneBatch batch = SceneBatch.Draw(SceneSplit.Training, shard * count, count);
         using var scope = NewDisposeScope();
-        (Tensor classes, Tensor patches) = _network.Forward(tensor(batch.Pixels, [count, 3, Scene.Width, Scene.Width]));
+        (Tensor classes, Tensor patches) = _vit.Forward(tensor(batch.Pixels, [count, 3, Scene.Width, Scene.Width]));
         Tensor labels = tensor(batch.Labels), loss = functional.cross_entropy(classes, labels);
-        double right = classes.argmax(1).eq(labels).to(float32).mean().item<float>(), named = loss.item<float>();
+        double right = classes.argmax(1).eq(labels).to(float32).mean().item<float>();
         if (_options.PatchTask > 0) loss = loss.add(PatchTask.Loss(patches, PatchTask.Answers(batch, _options.Patch)), _options.PatchTask);
         IList<Tensor> gradients = autograd.grad([loss], [.. _parameters], allow_unused: true);
         for (int i = 0; i < gradients.Count; i++) gradients[i] = (gradients[i] ?? _parameters[i].zeros_like()).DetachFromDisposeScope();
-        return new Shard(named, right, gradients);
+        return new Shard(loss.item<float>(), right, gradients);
     }
 
-    private double LearningRate(int step)
+    /// <summary>The share of the highest learning rates in a step: a straight rise, then half a cosine down to zero.</summary>
+    private double Schedule(int step)
     {
         double warm = Math.Min(1, (step + 1.0) / Math.Max(1, _options.WarmUp));
-        return _options.LearningRate * warm * 0.5 * (1 + Math.Cos(Math.PI * step / _options.Steps));
+        return warm * 0.5 * (1 + Math.Cos(Math.PI * step / _options.Steps));
     }
 
     private sealed record Shard(double Loss, double Accuracy, IList<Tensor> Gradients);
