@@ -35,7 +35,7 @@ internal sealed class TensorsCommand : Verb
             {
                 terminal.Table(["tensor", "type", "shape", "bytes"], source.Tensors.Select(tensor =>
                     new[] { tensor.Name, tensor.Type.ToString(), $"[{string.Join(", ", tensor.Shape)}]", tensor.ByteCount.ToString() }));
-                foreach (var (name, value) in others) terminal.Line($"{name} = {value}");
+                foreach (var (name, value) in others) terminal.Line($"{name} = {value.ToJson()?.ToJsonString() ?? "null"}");
                 terminal.Line($"{source.Tensors.Count} tensors, {source.Tensors.Sum(tensor => tensor.ByteCount)} bytes, {source.Format}");
             }
             if (parsed.GetValue(output) is { } file)
