@@ -14,8 +14,8 @@ internal static class PictureDecoder
     {
         if (bytes.IsEmpty) throw new PrismaException($"Cannot read the picture '{name}': the file is empty.");
         var kind = PictureKind.Of(bytes);
-        if (kind == "JPEG" && !JpegEnd.IsThere(bytes))
-            throw new PrismaException($"Cannot read the picture '{name}': the JPEG ends before its picture does ({bytes.Length} bytes). Fetch the file again.");
+        if ((kind == "JPEG" && !JpegEnd.IsThere(bytes)) || (kind == "PNG" && !PngEnd.IsThere(bytes)))
+            throw new PrismaException($"Cannot read the picture '{name}': the {kind} ends before its picture does ({bytes.Length} bytes). Fetch the file again.");
         try
         {
             if (kind == "TIFF") RefuseTransparency(bytes, name);
