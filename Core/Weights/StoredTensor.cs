@@ -62,16 +62,14 @@ public sealed class StoredTensor
         var item = Type.ItemSize();
         if (IsContiguous)
         {
-            _storage.Read(_layout.Offset * item, destination);
-        }
-        else
-        {
-            CheckRepetition();
-            var extent = _layout.Extent * item;
-            if (extent > Array.MaxLength) throw new CheckpointException($"{_storage.Label}: tensor '{Name}' is strided over {extent} bytes; such a size can only be read as a tensor.");
-            Strided.Gather(_storage.ReadArray(_layout.Offset * item, (int)extent), destination, _layout, item);
+            ReadPiece(0, destination);
+            return;
         }
 
+        CheckRepetition();
+        var extent = _layout.Extent * item;
+        if (extent > Array.MaxLength) throw new CheckpointException($"{_storage.Label}: tensor '{Name}' is strided over {extent} bytes; such a size can only be read as a tensor.");
+        Strided.Gather(_storage.ReadArray(_layout.Offset * item, (int)extent), destination, _layout, item);
         if (_bigEndian) Strided.SwapBytes(destination, Type.WordSize());
     }
 
@@ -89,7 +87,7 @@ public sealed class StoredTensor
     public void CopyTo(Stream stream)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        if (!IsContiguous || _bigEndian)
+        if (!IsContiguous)
         {
             stream.Write(ToBytes());
             return;
@@ -97,11 +95,10 @@ public sealed class StoredTensor
 
         const int Piece = 1 << 20;
         var buffer = new byte[(int)Math.Min(Piece, ByteCount)];
-        var start = _layout.Offset * Type.ItemSize();
         for (long done = 0; done < ByteCount; done += buffer.Length)
         {
             var piece = buffer.AsSpan(0, (int)Math.Min(buffer.Length, ByteCount - done));
-            _storage.Read(start + done, piece);
+            ReadPiece(done, piece);
             stream.Write(piece);
         }
     }
@@ -124,6 +121,13 @@ public sealed class StoredTensor
 
     /// <summary>Name, type and shape, as in <c>W_enc F32[768, 16384]</c>.</summary>
     public override string ToString() => $"{Name} {Type}[{string.Join(", ", Shape)}]";
+
+    /// <summary>A part of a contiguous tensor's bytes; it begins and ends between elements.</summary>
+    internal void ReadPiece(long start, Span<byte> destination)
+    {
+        _storage.Read(_layout.Offset * Type.ItemSize() + start, destination);
+        if (_bigEndian) Strided.SwapBytes(destination, Type.WordSize());
+    }
 
     internal void CheckRepetition()
     {

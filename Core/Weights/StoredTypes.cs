@@ -23,6 +23,15 @@ internal static class StoredTypes
         _ => type.ItemSize(),
     };
 
+    /// <summary>The value of one little-endian element of an unsigned type.</summary>
+    public static ulong ToUInt64(this StoredType type, ReadOnlySpan<byte> item) => type switch
+    {
+        StoredType.U16 => BinaryPrimitives.ReadUInt16LittleEndian(item),
+        StoredType.U32 => BinaryPrimitives.ReadUInt32LittleEndian(item),
+        StoredType.U64 => BinaryPrimitives.ReadUInt64LittleEndian(item),
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
+    };
+
     /// <summary>The value of one little-endian element; the real part of complex ones.</summary>
     public static double ToDouble(this StoredType type, ReadOnlySpan<byte> item) => type switch
     {

@@ -1,4 +1,6 @@
+using System.Runtime.InteropServices;
 using Prisma.Engine;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -20,7 +22,9 @@ public static class TensorBridge
         StoredType.F32 or StoredType.F8_E4M3 or StoredType.F8_E5M2 or StoredType.F8_E8M0 => ScalarType.Float32,
         StoredType.F64 => ScalarType.Float64,
         StoredType.U16 or StoredType.U32 or StoredType.U64 => ScalarType.Int64,
-        _ => throw new CheckpointException($"Tensors of type {type} have no native counterpart here."),
+        StoredType.C64 => ScalarType.ComplexFloat32,
+        StoredType.C128 => ScalarType.ComplexFloat64,
+        _ => throw new ArgumentOutOfRangeException(nameof(type)),
     };
 
     /// <summary>The stored type of a native one.</summary>
@@ -36,45 +40,116 @@ public static class TensorBridge
         ScalarType.BFloat16 => StoredType.BF16,
         ScalarType.Float32 => StoredType.F32,
         ScalarType.Float64 => StoredType.F64,
+        ScalarType.ComplexFloat32 => StoredType.C64,
+        ScalarType.ComplexFloat64 => StoredType.C128,
         _ => throw new PrismaException($"Tensors of type {type} cannot be stored."),
     };
 
-    /// <summary>A new native tensor with the stored values, widened where no native type fits. The caller (or its scope) disposes it.</summary>
+    /// <summary>
+    /// A new native tensor with the stored values, row-major, widened where no native type fits. They are read straight into its memory, large
+    /// ones by several threads. The caller (or its scope) disposes it.
+    /// </summary>
+    /// <exception cref="CheckpointException">The file cannot be read, has shrunk since it was opened, or a number does not fit.</exception>
     public static Tensor ToTensor(this StoredTensor stored)
     {
-        var type = stored.Type.NativeType();
-        var native = empty([.. stored.Shape], type);
-        if (stored.Count == 0) return native;
-        if (type.Stored() == stored.Type)
-            stored.CopyTo(Extras.Memory(native));
-        else if (type == ScalarType.Float32)
-            native.data<float>().CopyFrom([.. stored.ToDoubles().Select(value => (float)value)]);
-        else
-            native.data<long>().CopyFrom([.. stored.ToDoubles().Select(value => (long)value)]);
-        return native;
+        stored.CheckRepetition();
+        var native = empty([.. stored.Shape], stored.Type.NativeType());
+        try
+        {
+            Fill(native, stored);
+            return native;
+        }
+        catch
+        {
+            native.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Fills a contiguous part of a native tensor with the stored values, converted if the types differ.</summary>
+    /// <summary>Fills a native tensor, or a contiguous part of one, with the stored values, converted if the types differ.</summary>
     /// <exception cref="ShapeException">The numbers of values differ.</exception>
+    /// <exception cref="CheckpointException">The file cannot be read, has shrunk since it was opened, or a number does not fit.</exception>
     public static void ReadInto(this StoredTensor stored, Tensor target)
     {
         if (stored.Count != target.numel())
             throw new ShapeException($"Tensor '{stored.Name}' [{string.Join(", ", stored.Shape)}] does not fill [{string.Join(", ", target.shape)}].");
-        if (target.is_contiguous() && stored.Type.NativeType() == target.dtype && target.dtype.Stored() == stored.Type)
+        if (target.is_contiguous() && target.device_type == DeviceType.CPU && stored.Type.NativeType() == target.dtype)
         {
-            stored.CopyTo(Extras.Memory(target));
+            Fill(target, stored);
             return;
         }
         using var scope = NewDisposeScope();
         target.copy_(stored.ToTensor().reshape(target.shape));
     }
 
-    /// <summary>A stored tensor with a copy of a native one's values, for writing.</summary>
+    /// <summary>
+    /// A native tensor as a stored one, for writing. The memory of a contiguous CPU tensor is borrowed: it must live until the writing is done;
+    /// others are copied.
+    /// </summary>
     public static StoredTensor ToStored(this Tensor native, string name)
     {
+        var type = native.dtype.Stored();
+        var layout = TensorLayout.Contiguous(name, native.shape);
+        if (native.is_contiguous() && native.device_type == DeviceType.CPU) return new StoredTensor(name, type, layout, new TensorBytes(name, native));
         using var scope = NewDisposeScope();
-        var dense = native.detach().cpu().contiguous();
-        var type = dense.dtype.Stored();
-        return new StoredTensor(name, type, TensorLayout.Contiguous(name, dense.shape), new MemoryBytes(name, Extras.Memory(dense).ToArray()));
+        return new StoredTensor(name, type, layout, new MemoryBytes(name, Extras.Memory(native.detach().cpu().contiguous()).ToArray()));
+    }
+
+    // The target is contiguous, on the CPU and of the type's native counterpart.
+    private static void Fill(Tensor target, StoredTensor stored)
+    {
+        if (stored.Count == 0) return;
+        if (target.dtype.Stored() != stored.Type) Widen(target, stored);
+        else if (stored.IsContiguous) Read(target, stored);
+        else if (stored.Layout.StorageOrder() is { } order) ReadPermuted(target, stored, order);
+        else stored.CopyTo(Extras.Memory(target));
+    }
+
+    private static void Read(Tensor target, StoredTensor stored)
+    {
+        const int Piece = 8 << 20;
+        var pieces = (stored.ByteCount + Piece - 1) / Piece;
+        var threads = stored.Storage.RandomAccess ? (int)Math.Min(pieces, Math.Min(4, Environment.ProcessorCount)) : 1;
+        try
+        {
+            Parallel.For(0, pieces, new ParallelOptions { MaxDegreeOfParallelism = threads }, piece =>
+            {
+                var start = piece * Piece;
+                stored.ReadPiece(start, Extras.Memory(target, start, (int)Math.Min(Piece, stored.ByteCount - start)));
+            });
+        }
+        catch (AggregateException e) when (e.InnerExceptions[0] is CheckpointException first)
+        {
+            throw new CheckpointException(first.Message, e);
+        }
+    }
+
+    // A transposed matrix and its like: read as it lies, then rearranged by libtorch.
+    private static void ReadPermuted(Tensor target, StoredTensor stored, int[] order)
+    {
+        using var scope = NewDisposeScope();
+        var shape = stored.Layout.Shape;
+        var asItLies = new StoredTensor(stored.Name, stored.Type, TensorLayout.Contiguous(stored.Name, [.. order.Select(axis => shape[axis])], stored.Layout.Offset), stored.Storage, stored.BigEndian);
+        var back = new long[order.Length];
+        for (var i = 0; i < order.Length; i++) back[order[i]] = i;
+        target.view(shape).copy_(asItLies.ToTensor().permute(back));
+    }
+
+    private static void Widen(Tensor target, StoredTensor stored)
+    {
+        var bytes = stored.ToBytes();
+        var item = stored.Type.ItemSize();
+        if (target.dtype == ScalarType.Float32)
+        {
+            var floats = MemoryMarshal.Cast<byte, float>(Extras.Memory(target));
+            for (var i = 0; i < floats.Length; i++) floats[i] = (float)stored.Type.ToDouble(bytes.AsSpan(i, 1));
+            return;
+        }
+        var longs = MemoryMarshal.Cast<byte, long>(Extras.Memory(target));
+        for (var i = 0; i < longs.Length; i++)
+        {
+            var value = stored.Type.ToUInt64(bytes.AsSpan(i * item, item));
+            longs[i] = value <= long.MaxValue ? (long)value : throw new CheckpointException($"{stored.Storage.Label}: tensor '{stored.Name}' holds {value}, beyond 63 bits.");
+        }
     }
 }

@@ -77,6 +77,22 @@ internal sealed class TensorLayout
         return empty ? 0 : count;
     }
 
+    /// <summary>
+    /// The axes from the slowest to the fastest, if the elements lie densely in the storage in some order of axes (a transposed matrix, for
+    /// one); null otherwise.
+    /// </summary>
+    public int[]? StorageOrder()
+    {
+        var order = Enumerable.Range(0, Shape.Length).OrderByDescending(axis => Strides[axis]).ThenByDescending(axis => Shape[axis]).ToArray();
+        var dense = RowMajor([.. order.Select(axis => Shape[axis])]);
+        for (var i = 0; i < order.Length; i++)
+        {
+            if (Shape[order[i]] > 1 && Strides[order[i]] != dense[i]) return null;
+        }
+
+        return order;
+    }
+
     private static long[] RowMajor(ReadOnlySpan<long> shape)
     {
         var strides = new long[shape.Length];
