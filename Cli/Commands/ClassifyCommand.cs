@@ -1,0 +1,63 @@
+using System.CommandLine;
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Cli.Commands;
+
+/// <summary>Names what is in pictures.</summary>
+internal sealed class ClassifyCommand : Verb
+{
+    internal override string Name => "classify";
+
+    internal override string Description =>
+        "Prints the most likely classes of pictures: a classifier's own, or for CLIP the ones given with --labels.\n"
+        + "Example: prisma classify --model weights/demo/vit photo.png";
+
+    internal override void Fill(Command command, Terminal terminal)
+    {
+        var model = Common.Model(command);
+        var images = new Argument<string[]>("IMAGE") { Arity = ArgumentArity.OneOrMore, Description = "Pictures: files, folders or patterns" };
+        command.Arguments.Add(images);
+        var labels = new Option<string?>("--labels") { HelpName = "A,B,C", Description = "Class names for a model of pictures and texts (CLIP)" };
+        var top = new Option<int>("--top") { DefaultValueFactory = _ => 5, Description = "How many classes to print" };
+        command.Options.Add(labels);
+        command.Options.Add(top);
+        var threads = Common.Threads(command);
+        var json = Common.Json(command);
+        command.SetAction(parsed =>
+        {
+            Common.UseThreads(parsed.GetValue(threads));
+            var folder = parsed.GetValue(model)!;
+            using var scope = NewDisposeScope();
+            using var loaded = Models.Load(folder);
+            var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
+            var (names, probabilities) = Classes(loaded, folder, pictures, parsed.GetValue(labels));
+            var rows = pictures.Names.Select((name, k) => new
+            {
+                image = name,
+                classes = Best(probabilities[k], parsed.GetValue(top)).Select(c => new { label = names.Count > c.Index ? names[c.Index] : $"class {c.Index}", c.Index, c.Probability }).ToList(),
+            }).ToList();
+            if (parsed.GetValue(json))
+                terminal.Json(rows);
+            else
+                foreach (var row in rows)
+                {
+                    terminal.Line(row.image);
+                    foreach (var best in row.classes) terminal.Line($"  {best.Probability,7:p1}  {best.label}");
+                }
+            return ExitCode.Good;
+        });
+    }
+
+    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, PictureBatch pictures, string? labels)
+    {
+        if (labels is not null) return ZeroShotClasses(model, folder, pictures, labels);
+        using var recording = model.Run(pictures.ToTensor(), HookPlan.Empty);
+        if (!recording.Outputs.TryGetValue("logits", out var logits))
+            throw new PrismaException($"{model.Card.Name} has no classifier. A model of pictures and texts needs class names: --labels 'a cat,a dog'.");
+        return (model.Card.Labels, logits.softmax(-1).MoveToOuterDisposeScope());
+    }
+
+    private static IEnumerable<(int Index, double Probability)> Best(Tensor probabilities, int count) =>
+        probabilities.data<float>().ToArray().Select((p, k) => (k, (double)p)).OrderByDescending(pair => pair.Item2).Take(count);
+}
