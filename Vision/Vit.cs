@@ -137,7 +137,7 @@ public sealed class VitFamily : ModelFamily<VitConfig>
 }
 
 /// <summary>The model of <see cref="VitFamily"/>: pixel_values [B, C, H, W] to logits, or to the last hidden state.</summary>
-public sealed class Vit : HookedModel
+public sealed class Vit : HookedModel, ILogitReadout
 {
     private readonly VitConfig _config;
     private readonly PatchEmbed _patch;
@@ -171,6 +171,18 @@ public sealed class Vit : HookedModel
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
+
+    /// <inheritdoc/>
+    public string ReadoutPart => "";
+
+    /// <inheritdoc/>
+    public int? ReadToken => 0;
+
+    /// <inheritdoc/>
+    public LayerNorm FinalNorm => _norm;
+
+    /// <inheritdoc/>
+    public Linear? Readout => _config.Head == VitHead.Classifier ? _head : null;
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => _patch.LayoutOf(input["pixel_values"], prefix: 1);

@@ -28,6 +28,9 @@ public sealed class HookPlan
     /// <summary>Whether the pass records gradients of the model's parameters: for training, never for analysis.</summary>
     public bool IsTraining { get; private init; }
 
+    /// <summary>Whether the pass records the graph from inputs that require gradients, see <see cref="WithInputGradients"/>.</summary>
+    public bool RecordsInputs { get; private init; }
+
     private ImmutableArray<Step> Steps { get; }
 
     /// <summary>Keeps the values at these places.</summary>
@@ -70,19 +73,29 @@ public sealed class HookPlan
         return plan;
     }
 
+    /// <summary>
+    /// Records the graph from the model's inputs on: an input tensor made a leaf with <c>requires_grad_()</c> can then be differentiated by
+    /// (<c>autograd.grad</c> of a number computed from the recording). Parameters never take part.
+    /// </summary>
+    public HookPlan WithInputGradients() => new(Steps) { IsTraining = IsTraining, RecordsInputs = true };
+
     /// <summary>Ends the pass once the value at this place has been handled; outputs behind it do not exist.</summary>
     public HookPlan StopAfter(HookSite site) => With(new Step(Purpose.Stop, Selector.Of(site)));
 
     /// <summary>The same plan for a training step: parameters that require gradients get them.</summary>
-    public HookPlan ForTraining() => new(Steps) { IsTraining = true };
+    public HookPlan ForTraining() => new(Steps) { IsTraining = true, RecordsInputs = RecordsInputs };
 
     /// <summary>Both plans, this one's edits first.</summary>
-    public HookPlan And(HookPlan other) => new(Steps.AddRange(other.Steps)) { IsTraining = IsTraining || other.IsTraining };
+    public HookPlan And(HookPlan other) => new(Steps.AddRange(other.Steps))
+    {
+        IsTraining = IsTraining || other.IsTraining,
+        RecordsInputs = RecordsInputs || other.RecordsInputs,
+    };
 
     // Every place named must exist before any work starts.
     internal HookRun Resolve(IReadOnlyList<HookPoint> points, string model)
     {
-        if (Steps.IsEmpty) return new HookRun(null, records: false, IsTraining);
+        if (Steps.IsEmpty) return new HookRun(null, RecordsInputs, IsTraining);
         var actions = new PointActions?[points.Count];
         foreach (var step in Steps)
             foreach (var point in step.Selector.Find(points, model))
@@ -104,10 +117,10 @@ public sealed class HookPlan
                         break;
                 }
             }
-        return new HookRun(actions, Steps.Any(step => step.Purpose == Purpose.Gradient), IsTraining);
+        return new HookRun(actions, RecordsInputs || Steps.Any(step => step.Purpose == Purpose.Gradient), IsTraining);
     }
 
-    private HookPlan With(Step step) => new(Steps.Add(step)) { IsTraining = IsTraining };
+    private HookPlan With(Step step) => new(Steps.Add(step)) { IsTraining = IsTraining, RecordsInputs = RecordsInputs };
 
     private sealed record Step(Purpose Purpose, Selector Selector, Capture? Capture = null, Edit? Change = null);
 }

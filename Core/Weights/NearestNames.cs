@@ -1,7 +1,7 @@
 namespace Prisma.Core;
 
 /// <summary>Finds what the user may have meant: the names with the smallest edit distance.</summary>
-internal static class NearestNames
+public static class NearestNames
 {
     /// <summary>Up to <paramref name="count"/> names, nearest first; of equal ones, the earlier.</summary>
     public static IReadOnlyList<string> Of(string wanted, IEnumerable<string> names, int count = 3) =>

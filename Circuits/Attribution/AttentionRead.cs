@@ -1,0 +1,48 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Circuits;
+
+/// <summary>What methods on attention patterns share.</summary>
+internal static class AttentionRead
+{
+    /// <summary>The patterns [B, H, P, P] of a range of blocks, in forward order.</summary>
+    internal static IReadOnlyList<Tensor> Patterns(AttributionTask task, int first, int last)
+    {
+        var sites = Enumerable.Range(first, last - first + 1).Select(layer => task.Place(Site.Pattern, layer)).ToArray();
+        var plan = HookPlan.Empty.Keep(sites).StopAfter(task.Place(Site.Pattern, last));
+        using var recording = task.Model.Run(task.Input, plan);
+        return [.. sites.Select(site => Checked(task, recording.Cache.Take(site)))];
+    }
+
+    /// <summary>Refuses patterns that do not run over all tokens of the layout, such as those of attention over time or space alone.</summary>
+    internal static Tensor Checked(AttributionTask task, Tensor pattern)
+    {
+        var (tokens, shape) = (task.Layout.Tokens, pattern.shape);
+        if (shape.Length != 4 || shape[0] != task.Examples || shape[2] != tokens || shape[3] != tokens)
+            throw task.NotApplicable($"the attention pattern is [{string.Join(", ", shape)}], needed is [{task.Examples}, heads, {tokens}, {tokens}]");
+        return pattern;
+    }
+
+    /// <summary>[B, H, P, P] to [B, P, P].</summary>
+    internal static Tensor Fuse(Tensor pattern, HeadFusion fusion, int? head = null)
+    {
+        if (head is { } one)
+            return one < pattern.shape[1] ? pattern.select(1, one) : throw new OptionsException($"There is no head {one}; the model has {pattern.shape[1]} (0 to {pattern.shape[1] - 1}).");
+        return fusion switch
+        {
+            HeadFusion.Max => pattern.amax([1L]),
+            HeadFusion.Min => pattern.amin([1L]),
+            _ => pattern.mean([1]),
+        };
+    }
+
+    /// <summary>[B, P, P] to [B, P]: the row of the token that the answer is read from, or the mean over the rows of the grid.</summary>
+    internal static Tensor Row(AttributionTask task, Tensor map) => task.ReadToken is { } token
+        ? map.select(1, token)
+        : map.narrow(1, task.Layout.Prefix, task.Layout.GridTokens).mean([1]);
+
+    internal static string RowNote(AttributionTask task) => task.ReadToken is { } token
+        ? $"Row of token {token}, from which the answer is read."
+        : "The answer is read from no single token: mean over the rows of all patches.";
+}

@@ -1,0 +1,183 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Circuits;
+
+/// <summary>One question to one method: model, input, target and options, with what every method needs to know about them.</summary>
+public sealed class AttributionTask
+{
+    private readonly string _method;
+    private string? _picture;
+
+    internal AttributionTask(string method, HookedModel model, ModelInput input, Target target, AttributionOptions options)
+    {
+        (_method, Model, Input, Target, Options) = (method, model, input, target, options);
+        Layout = model.LayoutOf(input) ?? throw NotApplicable($"the tokens of {model.Card.Name} have no place in a picture");
+        Part = FindPart();
+        Blocks = model.Points.Where(point => point.Site.Path.Part == Part).Max(point => point.Site.Path.Layer) + 1;
+    }
+
+    /// <summary>The model.</summary>
+    public HookedModel Model { get; }
+
+    /// <summary>Its input. Borrowed.</summary>
+    public ModelInput Input { get; }
+
+    /// <summary>What is explained.</summary>
+    public Target Target { get; }
+
+    /// <summary>The options, checked.</summary>
+    public AttributionOptions Options { get; }
+
+    /// <summary>How tokens lie on the picture.</summary>
+    public TokenLayout Layout { get; }
+
+    /// <summary>The part of the model that sees the picture.</summary>
+    public string Part { get; }
+
+    /// <summary>Its number of blocks.</summary>
+    public int Blocks { get; }
+
+    /// <summary>The pictures [B, C, H, W]. Borrowed.</summary>
+    /// <exception cref="NotApplicableException">No input is a picture.</exception>
+    public Tensor Pixels => Input[Picture] is { } pixels && pixels.dim() == 4 ? pixels : throw NotApplicable("it works on single pictures, not on videos");
+
+    /// <summary>The number of examples.</summary>
+    public int Examples => (int)Input[Picture].shape[0];
+
+    /// <summary>
+    /// The token whose row of an attention map shows what the answer looked at; null where the answer is read from the mean over the grid.
+    /// </summary>
+    public int? ReadToken => Model is ILogitReadout readout && readout.ReadoutPart == Part ? readout.ReadToken
+        : Layout.Prefix > 0 ? 0
+        : null;
+
+    private string Picture => _picture ??= FindPicture();
+
+    /// <summary>A kind of place in a block of the part that sees the picture.</summary>
+    /// <exception cref="NotApplicableException">The model has no such place.</exception>
+    public HookSite Place(SiteKind kind, int layer)
+    {
+        ArgumentNullException.ThrowIfNull(kind);
+        var site = kind[layer].In(Part);
+        return Model.Points.Any(point => point.Site == site) ? site : throw NotApplicable($"{Model.Card.Name} has no {site}");
+    }
+
+    /// <summary>The block of the options, counted from the end where negative, or the method's own choice.</summary>
+    public int Layer(int otherwise)
+    {
+        var asked = Options.Layer ?? otherwise;
+        var layer = asked < 0 ? asked + Blocks : asked;
+        return layer >= 0 && layer < Blocks ? layer : throw new OptionsException($"{_method}: there is no block {asked}; {Model.Card.Name} has {Blocks} (0 to {Blocks - 1}).");
+    }
+
+    /// <summary>The same input with other pictures.</summary>
+    public ModelInput With(Tensor pixels)
+    {
+        var changed = new ModelInput();
+        foreach (var (name, tensor) in Input) changed.Add(name, name == Picture ? pixels : tensor);
+        return changed;
+    }
+
+    /// <summary>The error of a method that has nothing to say here.</summary>
+    public NotApplicableException NotApplicable(string because) => new($"{_method} does not apply: {because}. Choose another method.");
+
+    /// <summary>One target for each example, fixed by a pass on the unchanged pictures, with its value there.</summary>
+    public IReadOnlyList<(Target Target, double Score)> Settle()
+    {
+        using var scope = NewDisposeScope();
+        using var plain = Model.Run(Input, Target.Ask(HookPlan.Empty));
+        var scores = Numbers.Of(Target.Of(plain));
+        return [.. scores.Select((score, k) => (Target.Settle(plain, k), (double)score))];
+    }
+
+    /// <summary>The target's value for each picture, in passes of at most <see cref="AttributionOptions.Batch"/> pictures: [n].</summary>
+    /// <param name="target">Settled for one example.</param>
+    /// <param name="copies">The number of pictures.</param>
+    /// <param name="make">Pictures [count, C, H, W] from the first index and a count; disposed here.</param>
+    public double[] Scores(Target target, int copies, Func<int, int, Tensor> make)
+    {
+        ArgumentNullException.ThrowIfNull(target);
+        ArgumentNullException.ThrowIfNull(make);
+        var scores = new double[copies];
+        for (var first = 0; first < copies; first += Options.Batch)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(Options.Batch, copies - first);
+            using var recording = Model.Run(With(make(first, count)), target.Ask(HookPlan.Empty));
+            var values = Numbers.Of(target.Of(recording));
+            for (var k = 0; k < count; k++) scores[first + k] = values[k];
+        }
+        return scores;
+    }
+
+    /// <summary>Values at places and the gradients of the target by them, in one pass over the batch. The first place must come first in the model.</summary>
+    public Differentiated Differentiate(params IReadOnlyList<HookSite> sites)
+    {
+        ArgumentNullException.ThrowIfNull(sites);
+        using var scope = NewDisposeScope();
+        RefuseEarlierTarget(sites[0]);
+        using var recording = Model.Run(Input, Target.AskForGradients(HookPlan.Empty.WithGradients([.. sites])));
+        using var graph = enable_grad();
+        var score = Target.Of(recording);
+        using var gradients = recording.Cache.Gradients(score.sum());
+        return new Differentiated(
+            [.. sites.Select(site => recording.Cache[site].detach().MoveToOuterDisposeScope())],
+            [.. sites.Select(site => gradients[site].alias().MoveToOuterDisposeScope())],
+            Scores(score), SettledNames(recording));
+    }
+
+    /// <summary>Pictures and the gradients of a target by their pixels, in one pass.</summary>
+    /// <param name="pixels">[n, C, H, W]: the batch itself or changed copies.</param>
+    /// <param name="target">The target.</param>
+    public Differentiated DifferentiatePixels(Tensor pixels, Target target)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        ArgumentNullException.ThrowIfNull(target);
+        using var scope = NewDisposeScope();
+        var leaf = pixels.detach().requires_grad_();
+        using var recording = Model.Run(With(leaf), target.AskForGradients(HookPlan.Empty.WithInputGradients()));
+        using var graph = enable_grad();
+        var score = target.Of(recording);
+        if (!score.requires_grad) throw NotApplicable($"'{target.Name}' does not depend on the pixels");
+        var gradient = autograd.grad([score.sum()], [leaf])[0];
+        return new Differentiated([leaf.detach().MoveToOuterDisposeScope()], [gradient.MoveToOuterDisposeScope()], Scores(score),
+            SettledNames(recording, target));
+    }
+
+    /// <summary>Refuses a target that is read before the place it is to be differentiated by.</summary>
+    public void RefuseEarlierTarget(HookSite site)
+    {
+        if (Target.ReadsAt is not { } read) return;
+        int Order(HookSite wanted) => Model.Points.FirstOrDefault(point => point.Kind == wanted.Kind && point.Site.Path.Layer == wanted.Path.Layer
+            && (wanted.Path.Part.Length == 0 || point.Site.Path.Part == wanted.Path.Part))?.Order ?? int.MaxValue;
+        if (Order(read) < Order(site))
+            throw new OptionsException($"{_method}: '{Target.Name}' is read at {read}, before {site}, so it does not depend on it. Choose an earlier block with the layer option.");
+    }
+
+    private static double[] Scores(Tensor score) => [.. Numbers.Of(score).Select(value => (double)value)];
+
+    private string[] SettledNames(Recording recording, Target? target = null) =>
+        [.. Enumerable.Range(0, (int)recording.Main.shape[0]).Select(k => (target ?? Target).Settle(recording, k).Name)];
+
+    private string FindPart()
+    {
+        var parts = Model.Points.Where(point => point.Kind == Site.ResidPre).Select(point => point.Site.Path.Part).Distinct().ToList();
+        if (Options.Part is { } wanted)
+            return parts.Contains(wanted) ? wanted : throw new OptionsException($"{Model.Card.Name} has no part '{wanted}'. Parts: {string.Join(", ", parts.Select(part => $"'{part}'"))}.");
+        return parts.Count switch
+        {
+            0 => throw NotApplicable($"{Model.Card.Name} has no residual stream"),
+            1 => parts[0],
+            _ when parts.Contains(Core.Part.Vision) => Core.Part.Vision,
+            _ => throw new OptionsException($"{_method}: {Model.Card.Name} has the parts {string.Join(", ", parts)}; name the one that sees the picture."),
+        };
+    }
+
+    private string FindPicture()
+    {
+        var pictures = Input.Where(input => input.Value.dim() is 4 or 5 && input.Value.is_floating_point()).Select(input => input.Key).ToList();
+        return pictures.Count == 1 ? pictures[0]
+            : throw NotApplicable($"{(pictures.Count == 0 ? "no input is" : "several inputs are")} a batch of pictures [B, C, H, W]");
+    }
+}

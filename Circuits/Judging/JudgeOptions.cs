@@ -1,0 +1,20 @@
+namespace Prisma.Circuits;
+
+/// <summary>How methods are judged.</summary>
+public sealed record JudgeOptions
+{
+    /// <summary>The methods' options; geometries come from the pictures.</summary>
+    public AttributionOptions Attribution { get; init; } = new();
+
+    /// <summary>Tolerance of the pointing game in pixels of the original.</summary>
+    public double Tolerance { get; init; }
+
+    /// <summary>Whether deletion and insertion curves are followed: two further sets of passes per picture and method.</summary>
+    public bool Curves { get; init; }
+
+    /// <summary>Steps of the curves, at most.</summary>
+    public int CurveSteps { get; init; } = 32;
+
+    /// <summary>Pictures explained in one pass.</summary>
+    public int Batch { get; init; } = 16;
+}

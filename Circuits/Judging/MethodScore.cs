@@ -1,0 +1,44 @@
+namespace Prisma.Circuits;
+
+/// <summary>How one method did over a set of pictures: means, with the standard error of the first where it is judged by.</summary>
+public sealed record MethodScore
+{
+    /// <summary>The method's name.</summary>
+    public required string Method { get; init; }
+
+    /// <summary>Whether it knows nothing about the model.</summary>
+    public required bool IsBaseline { get; init; }
+
+    /// <summary>The number of pictures.</summary>
+    public required int Pictures { get; init; }
+
+    /// <summary>The target's share of the energy on objects, 0–1.</summary>
+    public required double EnergyAmongObjects { get; init; }
+
+    /// <summary>Standard error of that mean.</summary>
+    public required double EnergyError { get; init; }
+
+    /// <summary>The target's share of the objects' area: what a map that knows nothing reaches.</summary>
+    public required double AreaAmongObjects { get; init; }
+
+    /// <summary>The target's share of all energy.</summary>
+    public required double EnergyOfPicture { get; init; }
+
+    /// <summary>The target's share of the picture's area.</summary>
+    public required double AreaOfPicture { get; init; }
+
+    /// <summary>The share of pictures where the highest pixel lies on the target.</summary>
+    public required double Pointing { get; init; }
+
+    /// <summary>Area under the deletion curve; NaN where curves were not asked for.</summary>
+    public double Deletion { get; init; } = double.NaN;
+
+    /// <summary>Area under the insertion curve; NaN where curves were not asked for.</summary>
+    public double Insertion { get; init; } = double.NaN;
+
+    /// <summary>How many times its area's share of the objects' energy the target gets.</summary>
+    public double Ratio => EnergyAmongObjects / AreaAmongObjects;
+
+    /// <summary>The same against the whole picture.</summary>
+    public double PictureRatio => EnergyOfPicture / AreaOfPicture;
+}
