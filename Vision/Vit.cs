@@ -200,6 +200,12 @@ public sealed class Vit : HookedModel, ILogitReadout
             : new ModelOutput().With("last_hidden_state", x).With("pooler_output", read.tanh());
     }
 
+    /// <inheritdoc/>
+    protected override void Process(ProcessingStep step)
+    {
+        if (step == ProcessingStep.CenterWriting) Processing.Center(_pos);
+    }
+
     private Tensor Embed(Tensor pixels, HookRun run)
     {
         using var scope = NewDisposeScope();

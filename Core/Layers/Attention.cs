@@ -56,13 +56,16 @@ public sealed class Attention : Module
     public Tensor OutputPerHead => Out.Matrix.Value.t().view(Heads, HeadWidth, Width);
 
     /// <summary>Maps the normalised stream [B, P, d] to what the module returns [B, P, d].</summary>
-    public Tensor Forward(Tensor x, HookRun run)
+    /// <param name="x">The normalised stream.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="visible">Which tokens may be looked at, bool [B, P]; all where null.</param>
+    public Tensor Forward(Tensor x, HookRun run, Tensor? visible = null)
     {
         using var scope = NewDisposeScope();
         x = _moduleIn.Pass(x, run);
         var (batch, tokens) = (x.shape[0], x.shape[1]);
         var qkv = Qkv.Forward(x).view(batch, tokens, 3, Heads, HeadWidth);
-        return Attend(qkv.select(2, 0), qkv.select(2, 1), qkv.select(2, 2), run).MoveToOuterDisposeScope();
+        return Attend(qkv.select(2, 0), qkv.select(2, 1), qkv.select(2, 2), run, visible).MoveToOuterDisposeScope();
     }
 
     /// <summary>Whether the run asks for what the module reads.</summary>
@@ -72,10 +75,10 @@ public sealed class Attention : Module
     public Tensor PassInput(Tensor x, HookRun run) => _moduleIn.Pass(x, run);
 
     /// <summary>The same where each head has normalised inputs of its own, each [B, P, H, d].</summary>
-    public Tensor ForwardSplit(Tensor qInput, Tensor kInput, Tensor vInput, HookRun run)
+    public Tensor ForwardSplit(Tensor qInput, Tensor kInput, Tensor vInput, HookRun run, Tensor? visible = null)
     {
         using var scope = NewDisposeScope();
-        return Attend(Project(qInput, 0), Project(kInput, 1), Project(vInput, 2), run).MoveToOuterDisposeScope();
+        return Attend(Project(qInput, 0), Project(kInput, 1), Project(vInput, 2), run, visible).MoveToOuterDisposeScope();
     }
 
     private Tensor Project(Tensor input, int which)
@@ -86,7 +89,7 @@ public sealed class Attention : Module
     }
 
     // q, k, v: [B, P, H, k].
-    private Tensor Attend(Tensor q, Tensor k, Tensor v, HookRun run)
+    private Tensor Attend(Tensor q, Tensor k, Tensor v, HookRun run, Tensor? visible)
     {
         q = _q.Pass(q, run);
         k = _k.Pass(k, run);
@@ -94,6 +97,7 @@ public sealed class Attention : Module
         var (batch, tokens) = (q.shape[0], q.shape[1]);
         var scores = ByHead(q).mul(_scale).bmm(ByHead(k).transpose(1, 2)).view(batch, Heads, tokens, tokens);
         if (_causal) scores = scores.masked_fill(ones(tokens, tokens, dtype: @bool, device: scores.device).triu(1), double.NegativeInfinity);
+        if (visible is not null) scores = scores.masked_fill(visible.logical_not().view(batch, 1, 1, tokens), double.NegativeInfinity);
         scores = _scores.Pass(scores, run);
         var pattern = _pattern.Pass(scores.softmax(-1), run);
         var mixed = pattern.view(batch * Heads, tokens, tokens).bmm(ByHead(v));

@@ -50,11 +50,14 @@ public sealed class Block : Module
     public Mlp Mlp { get; }
 
     /// <summary>One step of the residual stream [B, P, d].</summary>
-    public Tensor Forward(Tensor x, HookRun run)
+    /// <param name="x">The stream.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="visible">Which tokens may be looked at, bool [B, P]; all where null.</param>
+    public Tensor Forward(Tensor x, HookRun run, Tensor? visible = null)
     {
         using var scope = NewDisposeScope();
         x = _residPre.Pass(x, run);
-        var attended = SplitInputs(run) ? AttendSplit(x, run) : Attention.Forward(Ln1.Forward(x, run), run);
+        var attended = SplitInputs(run) ? AttendSplit(x, run, visible) : Attention.Forward(Ln1.Forward(x, run), run, visible);
         if (_scale1 is not null) attended *= _scale1.Value;
         x = _residMid.Pass(x + _attnOut.Pass(attended, run), run);
         var moved = Mlp.Forward(Ln2.Forward(_mlpIn.Pass(x, run), run), run);
@@ -67,7 +70,7 @@ public sealed class Block : Module
         || _ln1Q.IsWanted(run) || _ln1K.IsWanted(run) || _ln1V.IsWanted(run);
 
     // The plain norm's places stay on the path: what an edit there changes is added to every head's normalised input.
-    private Tensor AttendSplit(Tensor x, HookRun run)
+    private Tensor AttendSplit(Tensor x, HookRun run, Tensor? visible)
     {
         using var scope = NewDisposeScope();
         var shared = _attnIn.Pass(x.unsqueeze(2).expand(x.shape[0], x.shape[1], Attention.Heads, x.shape[2]), run);
@@ -79,6 +82,25 @@ public sealed class Block : Module
             var change = (Attention.PassInput(whole, run) - Ln1.Plain(x)).unsqueeze(2);
             (q, k, v) = (q + change, k + change, v + change);
         }
-        return Attention.ForwardSplit(q, k, v, run).MoveToOuterDisposeScope();
+        return Attention.ForwardSplit(q, k, v, run, visible).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    protected internal override void Process(ProcessingStep step)
+    {
+        switch (step)
+        {
+            case ProcessingStep.FoldLn:
+                Processing.FoldNorm(Ln1, Attention.Qkv);
+                Processing.FoldNorm(Ln2, Mlp.In);
+                break;
+            case ProcessingStep.CenterWriting:
+                Processing.CenterWriting(Attention.Out, _scale1);
+                Processing.CenterWriting(Mlp.Out, _scale2);
+                break;
+            case ProcessingStep.FoldValueBiases:
+                Processing.FoldValueBiases(Attention);
+                break;
+        }
     }
 }

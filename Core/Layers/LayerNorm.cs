@@ -45,6 +45,13 @@ public sealed class LayerNorm : Module
     /// <summary>ε.</summary>
     public double Eps => _eps;
 
+    // After both were folded into what reads the norm.
+    internal void Reset()
+    {
+        _gain.Set(_gain.Value.ones_like());
+        _bias.Set(_bias.Value.zeros_like());
+    }
+
     /// <summary>The same norm with places of its own, which are visited only when asked for.</summary>
     public LayerNorm WithPlaces(SiteKind scale, SiteKind normalized) => new(this, scale, normalized);
 

@@ -15,6 +15,9 @@ public abstract class Module : IDisposable
         _weights.Select(weight => (weight.Name, weight)).Concat(
             _children.SelectMany(child => child.Child.Weights.Select(inner => (Join(child.Name, inner.Name), inner.Weight))));
 
+    /// <summary>This module and everything in it, parents first, in the order of declaration.</summary>
+    public IEnumerable<Module> Modules => _children.SelectMany(child => child.Child.Modules).Prepend(this);
+
     /// <summary>The number of values in all weights.</summary>
     public long ParameterCount => Weights.Sum(weight => weight.Weight.Count);
 
@@ -31,6 +34,9 @@ public abstract class Module : IDisposable
         foreach (var (_, weight) in Weights) weight.Dispose();
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>Rewrites this module's own weights by a step of <see cref="Processing"/>; most modules have nothing to rewrite.</summary>
+    protected internal virtual void Process(ProcessingStep step) { }
 
     /// <summary>Declares a weight of this module.</summary>
     protected Weight Declare(string name, params long[] shape)

@@ -91,6 +91,21 @@ public sealed class ConfigReader
         return "";
     }
 
+    /// <summary>The name of an activation function that is built.</summary>
+    public string Activation(string key, string? fallback = null)
+    {
+        var name = Text(key, fallback);
+        try
+        {
+            _ = Core.Activation.Named(name);
+        }
+        catch (CheckpointException unknown)
+        {
+            _faults.Add($"'{key}': {unknown.Message.TrimEnd('.')}");
+        }
+        return name;
+    }
+
     /// <summary>A nested object; empty where it is missing and not required.</summary>
     public JsonElement Object(string key, bool required = true)
     {
@@ -105,10 +120,17 @@ public sealed class ConfigReader
         return this;
     }
 
+    /// <summary>Whether the key holds a list.</summary>
+    public bool IsList(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Array;
+
+    /// <summary>Whether the key is there and neither null nor false.</summary>
+    public bool IsSwitchedOn(string key) => Has(key) && _json.GetProperty(key).ValueKind != JsonValueKind.False;
+
     /// <summary>Adds a fault of the family's own.</summary>
-    public void Require(bool holds, string fault)
+    public ConfigReader Require(bool holds, string fault)
     {
         if (!holds) _faults.Add(fault);
+        return this;
     }
 
     /// <summary>Throws if anything was wrong or left unread.</summary>
@@ -118,6 +140,13 @@ public sealed class ConfigReader
         foreach (var property in _json.EnumerateObject())
             if (property.Value.ValueKind == JsonValueKind.Number && !_used.Contains(property.Name) && !s_common.Contains(property.Name))
                 _faults.Add($"'{property.Name}' = {property.Value.GetRawText()} is a number this family does not know; it may change what the model computes");
+        Check();
+    }
+
+    /// <summary>Throws if anything was wrong so far; for faults that make reading on pointless.</summary>
+    /// <exception cref="CheckpointException">Lists every fault.</exception>
+    public void Check()
+    {
         if (_faults.Count > 0) throw new CheckpointException($"{_where}: {string.Join("; ", _faults)}.");
     }
 

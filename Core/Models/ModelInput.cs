@@ -36,17 +36,20 @@ public sealed class ModelInput : IEnumerable<KeyValuePair<string, Tensor>>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    // Aliases resolved, unknown names refused.
+    // Aliases resolved, unknown names refused. An unnamed tensor of whole numbers goes to the tokens where a model takes both.
     internal ModelInput For(HookedModel model)
     {
         var named = new ModelInput();
         foreach (var (given, tensor) in _tensors)
         {
-            var name = s_unnamed.Contains(given) ? model.InputNames[0] : given == "text" ? "input_ids" : given;
+            var name = s_unnamed.Contains(given) ? Unnamed(tensor, model.InputNames) : given == "text" ? "input_ids" : given;
             if (!model.InputNames.Contains(name))
                 throw new OptionsException($"{model.Card.Name} takes no input '{given}'. It takes: {string.Join(", ", model.InputNames)}.");
             if (!named._tensors.TryAdd(name, tensor)) throw new OptionsException($"The input '{name}' was given twice (once as '{given}').");
         }
         return named;
     }
+
+    private static string Unnamed(Tensor tensor, IReadOnlyList<string> names) =>
+        tensor.dtype is ScalarType.Int64 or ScalarType.Int32 && names.Contains("input_ids") ? "input_ids" : names[0];
 }

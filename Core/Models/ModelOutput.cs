@@ -22,6 +22,13 @@ public sealed class ModelOutput
         return this;
     }
 
+    /// <summary>Adds all outputs of another, in its order.</summary>
+    public ModelOutput With(ModelOutput others)
+    {
+        foreach (var (name, tensor) in others._tensors) With(name, tensor);
+        return this;
+    }
+
     // Outputs may be views of each other or of weights: each gets a handle of its own.
     internal void Detach()
     {

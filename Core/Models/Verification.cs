@@ -23,6 +23,7 @@ public static partial class Verification
         ["resid_pre"] = Site.ResidPre.Name, ["resid_post"] = Site.ResidPost.Name, ["pattern"] = Site.Pattern.Name,
         ["attn_out"] = Site.AttnOut.Name, ["mlp_out"] = Site.MlpOut.Name, ["attn_out_raw"] = Site.AttnModuleOut.Name,
         ["mlp_out_raw"] = Site.MlpModuleOut.Name, ["embeddings"] = Site.FullEmbed.Name, ["projected"] = Site.PostHead.Name,
+        ["ln_post"] = Site.LnFinal.Name,
     };
 
     /// <summary>Runs the model on the file's inputs and compares every tensor that has a counterpart.</summary>

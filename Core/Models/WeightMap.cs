@@ -108,7 +108,10 @@ public sealed class WeightMap
         using var scope = NewDisposeScope();
         if (rule.Via is { } via)
         {
-            weight.Set(via(source.Get(rule.From[0]).ToTensor()).to(dtype).contiguous());
+            var changed = via(source.Get(rule.From[0]).ToTensor());
+            if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray()))
+                throw new CheckpointException($"{source.Path}: '{rule.From[0]}' [{string.Join(", ", changed.shape)}] does not fill [{string.Join(", ", weight.Shape)}].");
+            weight.Set(changed.to(dtype).contiguous());
             return;
         }
         var target = empty([.. weight.Shape], dtype);

@@ -15,6 +15,7 @@ internal sealed class TinyInput : IDisposable
             {
                 "pixel_values" => randn(2, 3, 16, 16, generator: generator).DetachFromDisposeScope(),
                 "input_ids" => randint(1, 40, [2, 7], generator: generator).DetachFromDisposeScope(),
+                "attention_mask" => ones(2, 7, dtype: ScalarType.Int64).DetachFromDisposeScope(),
                 _ => throw new NotSupportedException($"No tiny input is known for '{name}'."),
             });
     }

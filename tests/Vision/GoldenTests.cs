@@ -5,7 +5,10 @@ namespace Prisma.Tests.Vision;
 /// <summary>Every committed checkpoint folder against what the reference implementation computed from it, place by place.</summary>
 public sealed class GoldenTests
 {
-    public static TheoryData<string> Folders => ["hf_vit", "hf_vit_model_pooler", "hf_dino_vit"];
+    public static TheoryData<string> Folders => [
+        "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
+        "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
+    ];
 
     [Theory, MemberData(nameof(Folders))]
     public void Every_reference_tensor_is_reproduced(string folder)

@@ -1,0 +1,75 @@
+using static TorchSharp.torch;
+
+namespace Prisma.Core;
+
+/// <summary>
+/// Rewrites the weights of a loaded model as TransformerLens and ViT-Prisma can do on loading (Elhage et al. 2021, "A Mathematical
+/// Framework for Transformer Circuits"). Off unless asked for: published SAEs expect raw activations. What the model computes stays the
+/// same up to rounding; values at single places change, which is the purpose. A final norm whose result is itself an output is not folded.
+/// </summary>
+public static class Processing
+{
+    /// <summary>Reads a step's name as the command line has it: <c>fold-value-biases</c>.</summary>
+    /// <exception cref="OptionsException">There is no such step.</exception>
+    public static ProcessingStep Parse(string name) => name switch
+    {
+        "fold-ln" => ProcessingStep.FoldLn,
+        "center-writing" => ProcessingStep.CenterWriting,
+        "fold-value-biases" => ProcessingStep.FoldValueBiases,
+        "center-unembed" => throw new OptionsException("The processing step 'center-unembed' is not built yet. Built: fold-ln, center-writing, fold-value-biases."),
+        _ => throw new OptionsException($"There is no processing step '{name}'. Known: fold-ln, center-writing, fold-value-biases."),
+    };
+
+    /// <summary>
+    /// Rewrites a model's weights in place, in the order of <see cref="ProcessingStep"/> whatever order is given, each step once. Only for
+    /// a model that nobody is running.
+    /// </summary>
+    /// <exception cref="PrismaException">A matrix that would have to take up a bias has none.</exception>
+    public static void Apply(HookedModel model, params IEnumerable<ProcessingStep> steps)
+    {
+        using var gradless = no_grad();
+        foreach (var step in steps.Distinct().Order())
+            foreach (var module in model.Modules)
+            {
+                using var scope = NewDisposeScope();
+                module.Process(step);
+            }
+    }
+
+    /// <summary>Subtracts from a table [..., d] the mean over its last axis.</summary>
+    public static void Center(Weight table) => table.Set(table.Value - table.Value.mean([-1], keepdim: true));
+
+    // s ⊙ (W x + b): the scale moves into W and b first, since centring acts on what is written.
+    internal static void CenterWriting(Linear writer, Weight? scale)
+    {
+        var (matrix, bias) = (writer.Matrix.Value, writer.Bias?.Value);
+        if (scale is not null)
+        {
+            (matrix, bias) = (scale.Value.unsqueeze(1) * matrix, bias is null ? null : scale.Value * bias);
+            scale.Set(scale.Value.ones_like());
+        }
+        writer.Matrix.Set(matrix - matrix.mean([0], keepdim: true));
+        if (bias is not null) writer.Bias!.Set(bias - bias.mean());
+    }
+
+    // b_O += W_O b_V; b_V = 0.
+    internal static void FoldValueBiases(Attention attention)
+    {
+        if (attention.Qkv.Bias is not { } bias) return;
+        var output = attention.Out.Bias ?? throw new PrismaException("fold-value-biases: the attention's output has no bias that could take up the value biases.");
+        var width = attention.Width;
+        var values = bias.Value.narrow(0, 2 * width, width);
+        output.Set(output.Value + attention.Out.Matrix.Value.matmul(values));
+        bias.Set(cat([bias.Value.narrow(0, 0, 2 * width), values.zeros_like()]));
+    }
+
+    // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); x̂ has mean 0, so the mean of each row of W·γ does nothing.
+    internal static void FoldNorm(LayerNorm norm, Linear reader)
+    {
+        var bias = reader.Bias ?? throw new PrismaException("fold-ln: a matrix that reads a norm has no bias that could take up the norm's.");
+        bias.Set(bias.Value + reader.Matrix.Value.matmul(norm.Bias));
+        var folded = reader.Matrix.Value * norm.Gain;
+        reader.Matrix.Set(folded - folded.mean([1], keepdim: true));
+        norm.Reset();
+    }
+}

@@ -1,0 +1,113 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Text;
+
+/// <summary>
+/// CLIP's text tower (Radford et al. 2021): token and position embeddings, causal pre-norm blocks, a final norm, the end token's state
+/// projected into the joint space. Part of two-tower models, and by itself the text encoder of diffusion models.
+/// </summary>
+public sealed class ClipText : Module
+{
+    private readonly Weight _tokens, _pos;
+    private readonly HookPoint _embed, _posEmbed, _fullEmbed, _lnFinal;
+    private readonly HookPoint? _postHead;
+    private readonly Block[] _blocks;
+    private readonly LayerNorm _norm;
+    private readonly Linear? _head;
+
+    /// <summary>Declares everything of the configuration, without values.</summary>
+    public ClipText(ClipTextConfig config)
+    {
+        Config = config;
+        _tokens = Declare("token_embed", config.Vocabulary, config.Width);
+        _pos = Declare("pos_embed", 1, config.Context, config.Width);
+        _embed = Point(Site.Embed);
+        _posEmbed = Point(Site.PosEmbed);
+        _fullEmbed = Point(Site.FullEmbed);
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
+            new Attention(config.Width, config.Heads, config.Causal),
+            new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
+            config.Eps,
+            config.LayerScale)))];
+        _norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
+        _lnFinal = Point(Site.LnFinal);
+        if (config.Projection == 0) return;
+        _head = Child("head", new Linear(config.Width, config.Projection, config.ProjectionBias));
+        _postHead = Point(Site.PostHead);
+    }
+
+    /// <summary>The configuration.</summary>
+    public ClipTextConfig Config { get; }
+
+    /// <summary>Runs the tower.</summary>
+    /// <param name="ids">Token ids, whole numbers [B, P] with P ≤ context.</param>
+    /// <param name="mask">1 for tokens, 0 for padding [B, P], or null: every token may be looked at.</param>
+    /// <param name="run">The run.</param>
+    /// <returns>The stream after the final norm [B, P, d], the pooled token [B, d] and its projection [B, e] where there is one.</returns>
+    /// <exception cref="ShapeException">Too many tokens, an id outside the vocabulary, or a mask that does not fit.</exception>
+    public (Tensor LastHidden, Tensor Pooled, Tensor? Projected) Forward(Tensor ids, Tensor? mask, HookRun run)
+    {
+        ids = Checked(ids);
+        var visible = mask is null ? null : Visible(mask, ids);
+        var x = Embed(ids, run);
+        foreach (var block in _blocks) x = block.Forward(x, run, visible);
+        x = _lnFinal.Pass(_norm.Forward(x, run), run);
+        var pooled = Pool(x, ids);
+        return (x, pooled, _head is null || _postHead is null ? null : _postHead.Pass(_head.Forward(pooled), run));
+    }
+
+    /// <inheritdoc/>
+    protected override void Process(ProcessingStep step)
+    {
+        if (step != ProcessingStep.CenterWriting) return;
+        Processing.Center(_tokens);
+        Processing.Center(_pos);
+    }
+
+    private Tensor Embed(Tensor ids, HookRun run)
+    {
+        using var scope = NewDisposeScope();
+        var (batch, count) = (ids.shape[0], ids.shape[1]);
+        var tokens = _embed.Pass(_tokens.Value.index_select(0, ids.flatten()).view(batch, count, Config.Width), run);
+        var positions = _posEmbed.Pass(_pos.Value.narrow(1, 0, count), run);
+        return _fullEmbed.Pass(tokens + positions, run).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Pool(Tensor x, Tensor ids)
+    {
+        using var scope = NewDisposeScope();
+        if (Config.Pooling is ClipPooling.First or ClipPooling.Last)
+            return x.select(1, Config.Pooling == ClipPooling.First ? 0 : x.shape[1] - 1).MoveToOuterDisposeScope();
+        var at = (Config.Pooling == ClipPooling.GreatestId ? ids : ids.eq(Config.EndId).to(ScalarType.Int32)).argmax(1);
+        return x.gather(1, at.view(-1, 1, 1).expand(x.shape[0], 1, x.shape[2])).squeeze(1).MoveToOuterDisposeScope();
+    }
+
+    private Tensor Checked(Tensor ids)
+    {
+        var shape = ids.shape;
+        if (shape.Length != 2 || shape[1] == 0 || shape[1] > Config.Context || ids.is_floating_point())
+            throw new ShapeException($"input_ids is {ids.dtype} [{string.Join(", ", shape)}]; expected whole numbers [batch, tokens] with 1 to {Config.Context} tokens.");
+        if (shape[0] == 0) return ids.to(ScalarType.Int64);
+        using var scope = NewDisposeScope();
+        var (least, greatest) = (ids.min().to(ScalarType.Int64).item<long>(), ids.max().to(ScalarType.Int64).item<long>());
+        if (least < 0 || greatest >= Config.Vocabulary)
+            throw new ShapeException($"input_ids holds {(least < 0 ? least : greatest)}; the vocabulary has the ids 0 to {Config.Vocabulary - 1}. Is it the tokenizer of this model?");
+        return ids.to(ScalarType.Int64).MoveToOuterDisposeScope();
+    }
+
+    // A query that may look at nothing has no softmax.
+    private Tensor Visible(Tensor mask, Tensor ids)
+    {
+        if (!mask.shape.AsSpan().SequenceEqual(ids.shape))
+            throw new ShapeException($"attention_mask is [{string.Join(", ", mask.shape)}]; input_ids is [{string.Join(", ", ids.shape)}].");
+        using var scope = NewDisposeScope();
+        var visible = mask.ne(0);
+        var seen = Config.Causal ? visible.select(1, 0) : visible.any(1);
+        if (!seen.all().item<bool>())
+            throw new ShapeException(Config.Causal
+                ? "attention_mask hides the first token of a text; in a causal tower it would see nothing. Pad on the right."
+                : "attention_mask hides every token of a text.");
+        return visible.MoveToOuterDisposeScope();
+    }
+}

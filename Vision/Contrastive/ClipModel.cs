@@ -1,0 +1,80 @@
+using Prisma.Core;
+using Prisma.Text;
+using static TorchSharp.torch;
+
+namespace Prisma.Vision;
+
+/// <summary>
+/// CLIP with both towers, the parts <c>vision</c> and <c>text</c>. A tower without input is not run. Outputs: image_embeds and
+/// text_embeds [B, e] with length 1, logits_per_image [images, texts] and its transpose logits_per_text, and each tower's
+/// last_hidden_state and pooler_output under the tower's name.
+/// </summary>
+public sealed class ClipModel : HookedModel, IImageTextModel
+{
+    private readonly ClipVision _vision;
+    private readonly ClipText _text;
+    private readonly Weight _scale;
+    private readonly Weight? _bias;
+
+    /// <summary>Declares everything of the configurations, without values; both towers need a projection.</summary>
+    public ClipModel(ClipVisionConfig vision, ClipTextConfig text, bool logitBias = false)
+    {
+        if (vision.Projection != text.Projection || vision.Projection == 0)
+            throw new CheckpointException($"CLIP: the towers project to {vision.Projection} and {text.Projection}; both must reach the same joint space.");
+        _vision = PartChild(Part.Vision, new ClipVision(vision));
+        _text = PartChild(Part.Text, new ClipText(text));
+        _scale = Declare("logit_scale");
+        _bias = logitBias ? Declare("logit_bias") : null;
+    }
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<string> InputNames { get; } = ["pixel_values", "input_ids", "attention_mask"];
+
+    /// <inheritdoc/>
+    public double LogitScale => Math.Exp(_scale.Value.to(ScalarType.Float64).item<double>());
+
+    /// <inheritdoc/>
+    public double LogitBias => _bias?.Value.to(ScalarType.Float64).item<double>() ?? 0;
+
+    /// <inheritdoc/>
+    public int TextContext => _text.Config.Context;
+
+    /// <inheritdoc/>
+    protected override TokenLayout? Layout(ModelInput input) => input.Has("pixel_values") ? _vision.LayoutOf(input["pixel_values"]) : null;
+
+    /// <inheritdoc/>
+    protected override ModelOutput Forward(ModelInput input, HookRun run)
+    {
+        var (seesImages, seesTexts) = (input.Has("pixel_values"), input.Has("input_ids"));
+        if (!seesImages && !seesTexts) throw new ShapeException($"{Card.Name} was given neither pixel_values nor input_ids.");
+        var towers = new ModelOutput();
+        Tensor? images = null, texts = null;
+        if (seesImages)
+        {
+            var (hidden, pooled, projected) = _vision.Forward(input["pixel_values"], run);
+            images = nn.functional.normalize(projected!);
+            towers.With("vision.last_hidden_state", hidden).With("vision.pooler_output", pooled);
+        }
+        if (seesTexts)
+        {
+            var (hidden, pooled, projected) = _text.Forward(input["input_ids"], input.Has("attention_mask") ? input["attention_mask"] : null, run);
+            texts = nn.functional.normalize(projected!);
+            towers.With("text.last_hidden_state", hidden).With("text.pooler_output", pooled);
+        }
+        return Compare(images, texts).With(towers);
+    }
+
+    private ModelOutput Compare(Tensor? images, Tensor? texts)
+    {
+        var output = new ModelOutput();
+        if (images is not null && texts is not null)
+        {
+            var logits = images.matmul(texts.t()) * _scale.Value.exp();
+            if (_bias is not null) logits += _bias.Value;
+            output.With("logits_per_image", logits).With("logits_per_text", logits.t());
+        }
+        if (images is not null) output.With("image_embeds", images);
+        if (texts is not null) output.With("text_embeds", texts);
+        return output;
+    }
+}

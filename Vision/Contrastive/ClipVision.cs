@@ -1,0 +1,90 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Vision;
+
+/// <summary>
+/// CLIP's image tower (Radford et al. 2021): patches without bias, class token, learned positions, a norm, pre-norm blocks, a final norm,
+/// the class token projected into the joint space. The final norm is applied to all tokens, so that its places see them; each token's
+/// norm depends on that token alone.
+/// </summary>
+public sealed class ClipVision : Module
+{
+    private readonly PatchEmbed _patch;
+    private readonly Weight _cls, _pos;
+    private readonly HookPoint _posEmbed, _fullEmbed, _lnFinal;
+    private readonly HookPoint? _lnPre, _postHead;
+    private readonly LayerNorm? _preNorm;
+    private readonly Block[] _blocks;
+    private readonly LayerNorm _norm;
+    private readonly Linear? _head;
+
+    /// <summary>Declares everything of the configuration, without values.</summary>
+    public ClipVision(ClipVisionConfig config)
+    {
+        Config = config;
+        _patch = Child("patch", new PatchEmbed(config.Channels, config.Width, config.Patch, bias: false));
+        _cls = Declare("cls_token", 1, 1, config.Width);
+        var side = config.Image / config.Patch;
+        _pos = Declare("pos_embed", 1, 1 + side * side, config.Width);
+        _posEmbed = Point(Site.PosEmbed);
+        _fullEmbed = Point(Site.FullEmbed);
+        if (config.PreNorm)
+        {
+            _preNorm = Child("ln_pre", new LayerNorm(config.Width, config.Eps, Site.PreScale, Site.PreNormalized));
+            _lnPre = Point(Site.LnPre);
+        }
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
+            new Attention(config.Width, config.Heads),
+            new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
+            config.Eps,
+            config.LayerScale)))];
+        _norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
+        _lnFinal = Point(Site.LnFinal);
+        if (config.Projection == 0) return;
+        _head = Child("head", new Linear(config.Width, config.Projection, bias: false));
+        _postHead = Point(Site.PostHead);
+    }
+
+    /// <summary>The configuration.</summary>
+    public ClipVisionConfig Config { get; }
+
+    /// <summary>Runs the tower on pixels [B, C, H, W].</summary>
+    /// <returns>
+    /// The stream after the last block [B, P, d], without the final norm as in the reference; the pooled state after that norm [B, d];
+    /// its projection [B, e] where there is one.
+    /// </returns>
+    public (Tensor LastHidden, Tensor Pooled, Tensor? Projected) Forward(Tensor pixels, HookRun run)
+    {
+        var x = Embed(pixels, run);
+        if (_preNorm is not null && _lnPre is not null) x = _lnPre.Pass(_preNorm.Forward(x, run), run);
+        foreach (var block in _blocks) x = block.Forward(x, run);
+        var normed = Config.NormAfterPooling ? Pool(x) : x;
+        normed = _lnFinal.Pass(_norm.Forward(normed, run), run);
+        var pooled = (Config.NormAfterPooling ? normed : Pool(normed)).squeeze(1);
+        return (x, pooled, _head is null || _postHead is null ? null : _postHead.Pass(_head.Forward(pooled), run));
+    }
+
+    /// <summary>The token grid of a picture.</summary>
+    public TokenLayout LayoutOf(Tensor pixels) => _patch.LayoutOf(pixels, prefix: 1);
+
+    // A norm before the blocks undoes nothing of this, but makes it superfluous: the stream starts behind it.
+    /// <inheritdoc/>
+    protected override void Process(ProcessingStep step)
+    {
+        if (step == ProcessingStep.CenterWriting && !Config.PreNorm) Processing.Center(_pos);
+    }
+
+    // [B, 1, d].
+    private Tensor Pool(Tensor x) => Config.MeanPooling ? x.narrow(1, 1, x.shape[1] - 1).mean([1], keepdim: true) : x.narrow(1, 0, 1);
+
+    private Tensor Embed(Tensor pixels, HookRun run)
+    {
+        using var scope = NewDisposeScope();
+        var patches = _patch.Forward(pixels, run);
+        var layout = LayoutOf(pixels);
+        var positions = _posEmbed.Pass(Positions.Resampled(_pos.Value, 1, layout.Rows, layout.Columns, Config.Antialias), run);
+        var tokens = cat([_cls.Value.expand(pixels.shape[0], 1, Config.Width), patches], 1);
+        return _fullEmbed.Pass(tokens + positions, run).MoveToOuterDisposeScope();
+    }
+}

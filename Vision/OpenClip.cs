@@ -1,0 +1,192 @@
+using System.Text.Json;
+using Prisma.Core;
+using Prisma.Text;
+
+namespace Prisma.Vision;
+
+/// <summary>The towers of an open_clip checkpoint.</summary>
+public sealed record OpenClipConfig
+{
+    /// <summary>The image tower.</summary>
+    public required ClipVisionConfig Vision { get; init; }
+
+    /// <summary>The text tower.</summary>
+    public required ClipTextConfig Text { get; init; }
+
+    /// <summary>Whether the logits have a bias (models trained with a sigmoid loss).</summary>
+    public bool LogitBias { get; init; }
+}
+
+/// <summary>
+/// CLIP in open_clip's layout: <c>open_clip_config.json</c> with its <c>model_cfg</c>, packed q, k and v, projections stored [d, e], the
+/// text tower bare or under <c>text.</c>. Built are the Vision Transformer and the Transformer text tower; timm, ResNet, CoCa and
+/// Hugging Face towers are refused by name. Other picture sizes interpolate the positions bicubically with antialiasing, as the
+/// reference does when it loads for another size.
+/// </summary>
+public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
+{
+    private static readonly string[] s_unbuilt =
+        ["qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc", "attentional_pool", "embed_cls", "use_pad_mask"];
+
+    /// <inheritdoc/>
+    public override string Name => "open_clip";
+
+    /// <inheritdoc/>
+    protected override OpenClipConfig TinyConfig => new()
+    {
+        Vision = new() { Width = 16, Layers = 2, Heads = 2, Hidden = 24, Patch = 4, Image = 16, Activation = "gelu", LayerScale = true, Projection = 12, Antialias = true },
+        Text = new()
+        {
+            Width = 12, Layers = 2, Heads = 3, Hidden = 20, Vocabulary = 40, Context = 8, Activation = "gelu", LayerScale = true,
+            Pooling = ClipPooling.GreatestId, Projection = 12,
+        },
+    };
+
+    /// <inheritdoc/>
+    public override bool Claims(ModelFolder folder) => folder.Config.TryGetProperty("model_cfg", out _);
+
+    /// <inheritdoc/>
+    protected override OpenClipConfig ReadConfig(ModelFolder folder)
+    {
+        var where = Path.Combine(folder.Path, folder.ConfigFile) + ", model_cfg";
+        var json = new ConfigReader(folder.Config.TryGetProperty("model_cfg", out var model) ? model : folder.Config, where)
+            .Ignore("init_logit_scale", "init_logit_bias");
+        json.Require(!json.Has("multimodal_cfg"), "CoCa's multimodal decoder is not built");
+        var embedding = json.Int("embed_dim");
+        var quick = json.Bool("quick_gelu", false);
+        var vision = new ConfigReader(json.Object("vision_cfg"), where + ".vision_cfg");
+        var text = new ConfigReader(json.Object("text_cfg"), where + ".text_cfg");
+        json.Finish();
+        return new OpenClipConfig { Vision = ReadVision(vision, embedding, quick), Text = ReadText(text, embedding, quick) };
+    }
+
+    /// <inheritdoc/>
+    protected override HookedModel Build(OpenClipConfig config) => new ClipModel(config.Vision, config.Text, config.LogitBias);
+
+    /// <inheritdoc/>
+    protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains("logit_bias") };
+
+    /// <inheritdoc/>
+    protected override WeightMap Weights(OpenClipConfig config, TensorSource source)
+    {
+        var prefix = source.Names.Any(name => name.StartsWith("text.", StringComparison.Ordinal)) ? "text." : "";
+        var map = new WeightMap()
+            .Copy("logit_scale", "logit_scale")
+            .Ignore("attn_mask", "the causal mask")
+            .Under("vision.", "visual.", tower =>
+            {
+                tower.Copy("cls_token", "class_embedding").Copy("patch.weight", "conv1.weight").Copy("pos_embed", "positional_embedding")
+                    .OpenClipBlocks(config.Vision.Layers, config.Vision.LayerScale)
+                    .Pair("ln_final", "ln_post").Copy("head.weight", "proj", matrix => matrix.t());
+                if (config.Vision.PreNorm) tower.Pair("ln_pre", "ln_pre");
+            })
+            .Under("text.", prefix, tower =>
+            {
+                tower.Copy("token_embed", "token_embedding.weight").Copy("pos_embed", "positional_embedding")
+                    .OpenClipBlocks(config.Text.Layers, config.Text.LayerScale).Pair("ln_final", "ln_final");
+                if (config.Text.ProjectionBias) tower.Pair("head", "text_projection");
+                else tower.Copy("head.weight", "text_projection", matrix => matrix.t());
+                if (prefix.Length > 0) tower.Ignore("attn_mask", "the causal mask");
+            });
+        return config.LogitBias ? map.Copy("logit_bias", "logit_bias") : map;
+    }
+
+    private static ClipVisionConfig ReadVision(ConfigReader json, int embedding, bool quick)
+    {
+        json.Require(!json.Has("timm_model_name"), "the image tower is timm's, and timm towers inside open_clip are not built; load the tower's own timm checkpoint for the image side")
+            .Require(!json.IsList("layers"), "the image tower is a ModifiedResNet, which is not built; Vision Transformers are")
+            .Ignore("patch_dropout", "attn_pooler_queries", "attn_pooler_heads", "image_seq_len", "timm_drop", "timm_drop_path");
+        RefuseUnbuilt(json);
+        json.Check();
+        json.Require(json.Text("pos_embed_type", "learnable") is "learnable" or "sin_cos_2d", "only pos_embed_type learnable and sin_cos_2d are built");
+        var pooling = json.Text("pool_type", "tok");
+        json.Require(pooling is "tok" or "avg", $"pool_type '{pooling}' is not built; tok and avg are");
+        var width = json.Int("width", 768);
+        var heads = width / json.Int("head_width", 64);
+        var config = new ClipVisionConfig
+        {
+            Width = width,
+            Layers = json.Int("layers", 12),
+            Heads = heads,
+            Hidden = (int)(width * json.Double("mlp_ratio", 4)),
+            Patch = json.Side("patch_size", 16),
+            Image = json.Side("image_size", 224),
+            Activation = ReadActivation(json, quick),
+            Eps = ReadEps(json),
+            PreNorm = !json.Bool("no_ln_pre", false),
+            LayerScale = HasLayerScale(json),
+            MeanPooling = pooling == "avg",
+            NormAfterPooling = json.Bool("final_ln_after_pool", false),
+            Projection = embedding,
+            Antialias = true,
+        };
+        json.Require(heads > 0 && width % heads == 0, $"{heads} attention heads do not divide the width {width}")
+            .Require(config.Image >= config.Patch, $"a picture of {config.Image} pixels holds no patch of {config.Patch}");
+        json.Finish();
+        return config;
+    }
+
+    private static ClipTextConfig ReadText(ConfigReader json, int embedding, bool quick)
+    {
+        json.Require(!json.Has("hf_model_name"), "the text tower is a Hugging Face model, which is not built inside open_clip; the Transformer tower is");
+        RefuseUnbuilt(json);
+        json.Check();
+        json.Require(json.Text("text_arch", "clip") == "clip", "only text_arch clip is built").Ignore("pad_id", "bos_id");
+        json.Require(json.Text("proj_type", "linear") == "linear", "only a linear text projection is built");
+        var pooling = json.Text("pool_type", "argmax");
+        json.Require(pooling is "argmax" or "first" or "last" or "eos", $"pool_type '{pooling}' is not built; argmax, first, last and eos are")
+            .Require(!json.Bool("final_ln_after_pool", false), "final_ln_after_pool of the text tower is not built")
+            .Require(pooling != "eos" || json.Has("eos_id"), "pool_type eos needs 'eos_id'");
+        var width = json.Int("width", 512);
+        var config = new ClipTextConfig
+        {
+            Width = width,
+            Layers = json.Int("layers", 12),
+            Heads = json.Int("heads", 8),
+            Hidden = (int)(width * json.Double("mlp_ratio", 4)),
+            Vocabulary = json.Int("vocab_size", 49408),
+            Context = json.Int("context_length", 77),
+            Activation = ReadActivation(json, quick),
+            Eps = ReadEps(json),
+            Causal = !json.Bool("no_causal_mask", false),
+            LayerScale = HasLayerScale(json),
+            Pooling = pooling switch
+            {
+                "first" => ClipPooling.First,
+                "last" => ClipPooling.Last,
+                "eos" => ClipPooling.FirstEnd,
+                _ => ClipPooling.GreatestId,
+            },
+            EndId = json.AnyInt("eos_id", -1),
+            Projection = embedding,
+            ProjectionBias = json.Bool("proj_bias", false),
+        };
+        json.Require(width % config.Heads == 0, $"{config.Heads} attention heads do not divide the width {width}");
+        json.Finish();
+        return config;
+    }
+
+    private static void RefuseUnbuilt(ConfigReader json)
+    {
+        foreach (var key in s_unbuilt) json.Require(!json.IsSwitchedOn(key), $"'{key}' is not built");
+        json.Require(json.Text("block_type", "default") == "default", "only the default block_type is built");
+    }
+
+    // A scale of any start value: the tensors hold the trained one.
+    private static bool HasLayerScale(ConfigReader json)
+    {
+        json.Ignore("ls_init_value");
+        return json.Has("ls_init_value");
+    }
+
+    private static string ReadActivation(ConfigReader json, bool quick)
+    {
+        var options = json.Object("act_kwargs", required: false);
+        var tanh = options.TryGetProperty("approximate", out var kind) && kind.ValueEquals("tanh");
+        json.Require(!(quick && options.EnumerateObject().Any()), "quick_gelu takes no act_kwargs");
+        return quick ? "quick_gelu" : tanh ? "gelu_pytorch_tanh" : "gelu";
+    }
+
+    private static double ReadEps(ConfigReader json) =>
+        json.Object("norm_kwargs", required: false).TryGetProperty("eps", out var eps) && eps.ValueKind == JsonValueKind.Number ? eps.GetDouble() : 1e-5;
+}
