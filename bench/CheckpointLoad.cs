@@ -16,14 +16,14 @@ internal static class CheckpointLoad
     private static double WarmForward(Workload work)
     {
         using var model = work.Load();
-        return Comparison.Median(Enumerable.Range(0, work.Rounds).Select(_ => Machine.Timed(model.Forward)));
+        return Comparison.Median(Enumerable.Range(0, work.Rounds).Select(_ => Machine.Elapsed(model.Forward)));
     }
 
     private static double Cold(Workload work, Rival rival, List<long> disk, Action action)
     {
         rival.Ask("forget", work.WeightFile);
         var before = Machine.BytesReadFromDisk();
-        var seconds = Machine.Timed(action);
+        var seconds = Machine.Elapsed(action);
         disk.Add(Machine.BytesReadFromDisk() - before);
         return seconds;
     }

@@ -6,12 +6,13 @@ namespace Prisma.Bench;
 /// <param name="Names">Benchmarks to run, in order.</param>
 /// <param name="Threads">Threads of both sides.</param>
 /// <param name="Rounds">Rounds of each comparison of models.</param>
-internal sealed record Options(IReadOnlyList<string> Names, int Threads, int Rounds)
+/// <param name="Cpu">Count CPU seconds instead of the clock's.</param>
+internal sealed record Options(IReadOnlyList<string> Names, int Threads, int Rounds, bool Cpu)
 {
     public static Options Parse(string[] arguments, IReadOnlyList<string> known)
     {
         var names = new List<string>();
-        var (threads, rounds) = (Environment.ProcessorCount, 7);
+        var (threads, rounds, cpu) = (Environment.ProcessorCount, 7, false);
         for (var i = 0; i < arguments.Length; i++)
             switch (arguments[i])
             {
@@ -21,13 +22,16 @@ internal sealed record Options(IReadOnlyList<string> Names, int Threads, int Rou
                 case "--rounds":
                     rounds = Number(arguments, ref i);
                     break;
+                case "--cpu":
+                    cpu = true;
+                    break;
                 case var name when known.Contains(name):
                     names.Add(name);
                     break;
                 default:
-                    throw new OptionsException($"'{arguments[i]}' is no benchmark and no option. Benchmarks: {string.Join(", ", known)}; options: --threads N, --rounds N.");
+                    throw new OptionsException($"'{arguments[i]}' is no benchmark and no option. Benchmarks: {string.Join(", ", known)}; options: --threads N, --rounds N, --cpu.");
             }
-        return new(names.Count == 0 ? known : names, threads, rounds);
+        return new(names.Count == 0 ? known : names, threads, rounds, cpu);
     }
 
     private static int Number(string[] arguments, ref int i) =>

@@ -30,7 +30,10 @@ internal static class Program
     private static int Run(Options options)
     {
         torch.set_num_threads(options.Threads);
+        Machine.CountsCpu = options.Cpu;
         using var rival = Rival.Start(options.Threads);
+        if (options.Cpu)
+            rival.Ask("cpu");
         Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
         using var work = options.Names.Any(n => n != "call") ? Workload.Write(rival, options.Rounds) : null;
         var missed = 0;

@@ -12,6 +12,7 @@ import time
 import torch
 import torch.nn.functional as F
 
+clock = time.perf_counter
 WIDTH, LAYERS, HEADS, HIDDEN, PATCH, SIZE, CLASSES, EPS = 768, 12, 12, 3072, 16, 224, 1000, 1e-12
 
 
@@ -131,19 +132,19 @@ class VisionTransformer:
 def time_calls(count):
     a, b = torch.ones(4), torch.ones(4)
     add = torch.add
-    start = time.perf_counter()
+    start = clock()
     for _ in range(count):
         add(a, b)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def time_product(n):
     a, b = torch.ones(n, n), torch.ones(n, n)
     out = torch.empty(n, n)
     torch.mm(a, b, out=out)
-    start = time.perf_counter()
+    start = clock()
     torch.mm(a, b, out=out)
-    return time.perf_counter() - start
+    return clock() - start
 
 
 def forget(path):
@@ -152,6 +153,13 @@ def forget(path):
         os.fsync(f.fileno())
         os.posix_fadvise(f.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
     return "forgotten"
+
+
+def count_cpu():
+    """Counts this process's CPU seconds instead of the clock's from now on."""
+    global clock
+    clock = time.process_time
+    return "counting"
 
 
 class Session:
@@ -168,9 +176,9 @@ class Session:
         return "read"
 
     def forward(self):
-        start = time.perf_counter()
+        start = clock()
         self.model(self.pixels)
-        return time.perf_counter() - start
+        return clock() - start
 
     def logits(self):
         return self.model(self.pixels).flatten().tolist()
@@ -179,6 +187,7 @@ class Session:
 def main():
     session = Session()
     commands = {
+        "cpu": count_cpu,
         "version": lambda: torch.__version__,
         "threads": lambda n: torch.set_num_threads(int(n)) or torch.get_num_threads(),
         "calls": lambda n: time_calls(int(n)),
