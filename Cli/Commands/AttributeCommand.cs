@@ -41,7 +41,7 @@ internal sealed class AttributeCommand : Verb
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            var wanted = new TargetText { Embed = text => TextTargets.Embed(loaded, folder, text) }.Parse(parsed.GetValue(target), loaded.Card);
+            var wanted = new TargetText().Parse(parsed.GetValue(target), loaded.Card);
             var options = new AttributionOptions
             {
                 Layer = parsed.GetValue(layer), Steps = parsed.GetValue(steps), Batch = parsed.GetValue(batch), Seed = parsed.GetValue(seed),

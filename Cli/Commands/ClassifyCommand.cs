@@ -51,7 +51,7 @@ internal sealed class ClassifyCommand : Verb
 
     private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, PictureBatch pictures, string? labels)
     {
-        if (labels is not null) return ZeroShotClasses(model, folder, pictures, labels);
+        if (labels is not null) throw new PrismaException("--labels: not connected yet.");
         using var recording = model.Run(pictures.ToTensor(), HookPlan.Empty);
         if (!recording.Outputs.TryGetValue("logits", out var logits))
             throw new PrismaException($"{model.Card.Name} has no classifier. A model of pictures and texts needs class names: --labels 'a cat,a dog'.");
