@@ -35,7 +35,8 @@ public static class Judge
                 foreach (var batch in Batches(pictures, options.Batch))
                 {
                     stop.ThrowIfCancellationRequested();
-                    results.AddRange(Measure(model, method, batch, options));
+                    var attribution = options.Attribution with { Seed = options.Attribution.Seed + results.Count };
+                    results.AddRange(Measure(model, method, batch, options with { Attribution = attribution }));
                     progress?.Report(done += batch.Count);
                 }
             }
