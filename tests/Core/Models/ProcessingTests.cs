@@ -1,0 +1,65 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Tests.Core;
+
+/// <summary>Rewritten weights: outputs stay, and each step does to the places what it promises. Every family is tried.</summary>
+public sealed class ProcessingTests
+{
+    public static TheoryData<string, ProcessingStep> Cases
+    {
+        get
+        {
+            var cases = new TheoryData<string, ProcessingStep>();
+            foreach (var family in Models.Catalog.Families)
+                foreach (var step in Enum.GetValues<ProcessingStep>())
+                    cases.Add(family.Name, step);
+            return cases;
+        }
+    }
+
+    [Theory, MemberData(nameof(Cases))]
+    public void The_main_output_stays(string family, ProcessingStep step)
+    {
+        using var plain = Tiny(family);
+        using var processed = Tiny(family);
+        using var inputs = new TinyInput(plain);
+        using var scope = NewDisposeScope();
+        Processing.Apply(processed, step);
+        var site = Changed(step);
+        using var before = plain.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == site));
+        using var after = processed.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == site));
+        Close.Check("output", after.Main, before.Main, atol: 1e-4, rtol: 1e-4);
+        foreach (var place in before.Cache.Sites)
+            Assert.True((before.Cache[place] - after.Cache[place]).abs().max().item<float>() > 1e-4, $"{place} is as it was");
+    }
+
+    [Fact]
+    public void Folded_norms_have_mean_zero_and_centred_writes_too()
+    {
+        using var model = Tiny("clip");
+        using var inputs = new TinyInput(model);
+        using var scope = NewDisposeScope();
+        Processing.Apply(model, ProcessingStep.CenterWriting, ProcessingStep.FoldLn);
+        using var recording = model.Run(inputs.Input, HookPlan.Empty.Keep("*"));
+        foreach (var site in recording.Cache.Sites.Where(site => site.Kind == Site.Ln1Normalized || site.Kind == Site.Ln2Normalized
+            || site.Kind == Site.AttnOut || site.Kind == Site.MlpOut))
+            Assert.True(recording.Cache[site].mean([-1]).abs().max().item<float>() < 1e-5, $"{site}");
+    }
+
+    [Fact]
+    public void An_unknown_step_is_refused_with_the_known_ones()
+    {
+        Assert.Equal(ProcessingStep.FoldLn, Processing.Parse("fold-ln"));
+        Assert.Contains("fold-value-biases", Assert.Throws<OptionsException>(() => Processing.Parse("fold-lm")).Message, StringComparison.Ordinal);
+    }
+
+    private static SiteKind Changed(ProcessingStep step) => step switch
+    {
+        ProcessingStep.FoldLn => Site.Ln1Normalized,
+        ProcessingStep.CenterWriting => Site.AttnOut,
+        _ => Site.V,
+    };
+
+    private static HookedModel Tiny(string name) => Models.Catalog.Families.Single(family => family.Name == name).Tiny();
+}
