@@ -1,0 +1,27 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Sae;
+
+/// <summary>
+/// One hidden layer with an activation per entry: f = σ((x − b_in)·W_enc + b_enc), x̂ = f·W_dec + b_out. "Towards Monosemanticity" (Anthropic,
+/// 2023); with other sites and widths it is a transcoder.
+/// </summary>
+public sealed class StandardCoder(
+    CoderCard card, CoderWeights weights, StandardActivation activation = StandardActivation.Relu, double slope = StandardCoder.UsualSlope)
+    : Coder(card, weights)
+{
+    /// <summary>PyTorch's default slope of a leaky ReLU.</summary>
+    public const double UsualSlope = 0.01;
+
+    /// <inheritdoc/>
+    protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias));
+
+    private Tensor Apply(Tensor pre) => activation switch
+    {
+        StandardActivation.Relu => pre.relu(),
+        StandardActivation.TanhRelu => pre.relu().tanh(),
+        StandardActivation.LeakyRelu => pre.leaky_relu(slope),
+        _ => throw new OptionsException($"{activation} is no activation of a standard coder."),
+    };
+}

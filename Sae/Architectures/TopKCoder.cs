@@ -1,0 +1,30 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Sae;
+
+/// <summary>
+/// The k largest pre-activations of each row, negative ones then set to zero: f = ReLU(TopK_k((x − b_in)·W_enc + b_enc)). "Scaling and
+/// evaluating sparse autoencoders" (Gao et al. 2024). Ranking by the written length (SAELens' rescale_acts_by_decoder_norm) is folded into the
+/// weights beforehand.
+/// </summary>
+public sealed class TopKCoder : Coder
+{
+    /// <summary>Takes over the weights.</summary>
+    /// <exception cref="OptionsException">k is not between 1 and the number of features.</exception>
+    public TopKCoder(CoderCard card, CoderWeights weights, int k) : base(card, weights)
+    {
+        if (k < 1 || k > Card.Features) throw new OptionsException($"{Card.Name}: k = {k} must be between 1 and the number of features, {Card.Features}.");
+        K = k;
+    }
+
+    /// <summary>How many features a row keeps at most.</summary>
+    public int K { get; }
+
+    /// <inheritdoc/>
+    protected override Codes Select(Tensor products)
+    {
+        var (values, indices) = (products + Weights.EncoderBias).topk(K, 1, sorted: false);
+        return SparseCodes.FromRows(values.relu(), indices, Card.Features);
+    }
+}

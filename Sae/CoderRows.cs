@@ -1,0 +1,25 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Sae;
+
+/// <summary>How a tensor of activations becomes rows for a coder, and a prediction becomes a tensor of the same shape.</summary>
+internal readonly record struct CoderRows(long[] Leading, long[] Tail, ScalarType Type)
+{
+    // [..., d_in] as it is; [..., heads, d_head] is flattened where the product is d_in.
+    internal static CoderRows Of(CoderCard card, Tensor x)
+    {
+        var shape = x.shape;
+        if (shape.Length >= 1 && shape[^1] == card.Inputs) return new CoderRows(shape[..^1], [card.Outputs], x.dtype);
+        if (shape.Length >= 2 && shape[^1] * shape[^2] == card.Inputs)
+            return new CoderRows(shape[..^2], card.Outputs == card.Inputs ? shape[^2..] : [card.Outputs], x.dtype);
+        throw new ShapeException(
+            $"{card.Name} reads vectors of {card.Inputs} (d_in); the activations are [{string.Join(", ", shape)}]. Check the model and the place.");
+    }
+
+    internal long Rows => Leading.Aggregate(1L, (product, size) => product * size);
+
+    internal Tensor Flatten(Tensor x) => x.reshape(Rows, x.numel() / Math.Max(1, Rows)).to(ScalarType.Float32);
+
+    internal Tensor Restore(Tensor rows) => rows.reshape([.. Leading, .. Tail]).to(Type);
+}
