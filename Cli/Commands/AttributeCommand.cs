@@ -1,6 +1,8 @@
 using System.CommandLine;
 using Prisma.Circuits;
 using Prisma.Core;
+using Prisma.Text;
+using Prisma.Vision;
 using static TorchSharp.torch;
 
 namespace Prisma.Cli.Commands;
@@ -41,7 +43,7 @@ internal sealed class AttributeCommand : Verb
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            var wanted = new TargetText().Parse(parsed.GetValue(target), loaded.Card);
+            var wanted = new TargetText { Embed = text => Embedding(loaded, folder, text) }.Parse(parsed.GetValue(target), loaded.Card);
             var options = new AttributionOptions
             {
                 Layer = parsed.GetValue(layer), Steps = parsed.GetValue(steps), Batch = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
@@ -78,5 +80,12 @@ internal sealed class AttributeCommand : Verb
                 foreach (var file in files) terminal.Line(file);
             return ExitCode.Good;
         });
+    }
+
+    // A text's direction in the joint space of pictures and texts; lives in the verb's scope.
+    private static Tensor Embedding(HookedModel model, string folder, string text)
+    {
+        using var zeroShot = ZeroShot.Create(model, Tokenizers.Open(folder), [text], new ZeroShotOptions { Templates = ["{}"] });
+        return zeroShot.Embeddings[0].clone();
     }
 }

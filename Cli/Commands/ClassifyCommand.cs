@@ -1,5 +1,7 @@
 using System.CommandLine;
 using Prisma.Core;
+using Prisma.Text;
+using Prisma.Vision;
 using static TorchSharp.torch;
 
 namespace Prisma.Cli.Commands;
@@ -51,7 +53,12 @@ internal sealed class ClassifyCommand : Verb
 
     private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, PictureBatch pictures, string? labels)
     {
-        if (labels is not null) throw new PrismaException("--labels: not connected yet.");
+        if (labels is not null)
+        {
+            var names = labels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+            using var zeroShot = ZeroShot.Create(model, Tokenizers.Open(folder), names);
+            return (names, zeroShot.Logits(pictures.ToTensor()).softmax(-1));
+        }
         using var recording = model.Run(pictures.ToTensor(), HookPlan.Empty);
         if (!recording.Outputs.TryGetValue("logits", out var logits))
             throw new PrismaException($"{model.Card.Name} has no classifier. A model of pictures and texts needs class names: --labels 'a cat,a dog'.");
