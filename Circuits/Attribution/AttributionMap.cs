@@ -14,8 +14,8 @@ public sealed record AttributionMap
     /// <summary>What was explained; a class is named even where it was the model's choice.</summary>
     public required string Target { get; init; }
 
-    /// <summary>The target's value on the unchanged picture; NaN for methods that ask for no target.</summary>
-    public double Score { get; init; } = double.NaN;
+    /// <summary>The target's value on the unchanged picture; null for methods that ask for no target.</summary>
+    public double? Score { get; init; }
 
     /// <summary>Where the values were read: a place, a range of places, or "pixels".</summary>
     public required string Place { get; init; }
@@ -32,8 +32,8 @@ public sealed record AttributionMap
     /// <summary>What the reader should know about this very map: completeness, fallbacks, shares left out.</summary>
     public string Note { get; init; } = "";
 
-    /// <summary>For methods whose values should sum to a difference of scores: that difference minus the sum; NaN for others.</summary>
-    public double Gap { get; init; } = double.NaN;
+    /// <summary>For methods whose values should sum to a difference of scores: that difference minus the sum; null for others.</summary>
+    public double? Gap { get; init; }
 
     /// <summary>Pictures passed forward for this map.</summary>
     public long Forwards { get; init; } = 1;

@@ -81,13 +81,13 @@ public abstract class AttributionMethod
             Heatmap = heatmap,
             Method = Name,
             Target = UsesTarget ? finding.Targets?[example] ?? task.Target.Name : "none",
-            Score = finding.Scores is { } scores ? scores[example] : double.NaN,
+            Score = finding.Scores?[example],
             Place = finding.Place,
             Signed = Signed,
             UsesTarget = UsesTarget,
             Meaning = Meaning,
             Note = finding.Notes?[example] ?? finding.Note,
-            Gap = finding.Gaps is { } gaps ? gaps[example] : double.NaN,
+            Gap = finding.Gaps?[example],
             Forwards = finding.Forwards,
         };
     }

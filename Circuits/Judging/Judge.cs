@@ -57,7 +57,7 @@ public static class Judge
     public static string Table(IReadOnlyList<MethodScore> scores)
     {
         ArgumentNullException.ThrowIfNull(scores);
-        var curves = scores.Any(score => !double.IsNaN(score.Deletion));
+        var curves = scores.Any(score => score.Deletion is not null);
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{"method",-28} {"energy on target",18} {"area",7} {"ratio",6} {"of picture",11} {"area",7} {"pointing",9}");
         text.Append(curves ? $" {"deletion",9} {"insertion",10}\n" : "\n");
@@ -84,7 +84,7 @@ public static class Judge
             var (deletion, insertion) = options.Curves
                 ? (PerturbationCurve.Deletion(model, pixels.narrow(0, k, 1), map, picture.Target, options.CurveSteps).Area,
                     PerturbationCurve.Insertion(model, pixels.narrow(0, k, 1), map, picture.Target, options.CurveSteps).Area)
-                : (double.NaN, double.NaN);
+                : ((double?)null, (double?)null);
             return new Result(EnergyScore.Of(map, picture.TargetMask, picture.OthersMask), PointingGame.Hits(map, picture.TargetMask, options.Tolerance), deletion, insertion);
         })];
     }
@@ -109,5 +109,5 @@ public static class Judge
         };
     }
 
-    private sealed record Result(EnergyScore Energy, bool Hit, double Deletion, double Insertion);
+    private sealed record Result(EnergyScore Energy, bool Hit, double? Deletion, double? Insertion);
 }

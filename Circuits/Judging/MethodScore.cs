@@ -30,11 +30,11 @@ public sealed record MethodScore
     /// <summary>The share of pictures where the highest pixel lies on the target.</summary>
     public required double Pointing { get; init; }
 
-    /// <summary>Area under the deletion curve; NaN where curves were not asked for.</summary>
-    public double Deletion { get; init; } = double.NaN;
+    /// <summary>Area under the deletion curve; null where curves were not asked for.</summary>
+    public double? Deletion { get; init; }
 
-    /// <summary>Area under the insertion curve; NaN where curves were not asked for.</summary>
-    public double Insertion { get; init; } = double.NaN;
+    /// <summary>Area under the insertion curve; null where curves were not asked for.</summary>
+    public double? Insertion { get; init; }
 
     /// <summary>How many times its area's share of the objects' energy the target gets.</summary>
     public double Ratio => EnergyAmongObjects / AreaAmongObjects;

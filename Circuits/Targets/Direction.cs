@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Prisma.Circuits;
 
 /// <summary>
-/// An output vector times a direction: with the normalised image embedding and a text's embedding, their cosine similarity.
+/// The cosine of an output vector and a direction: how like a text's embedding a picture's is.
 /// </summary>
 /// <param name="direction">[e]; borrowed for as long as the target is used.</param>
 /// <param name="name">What the direction stands for, such as the text.</param>
@@ -24,6 +24,6 @@ public sealed class Direction(Tensor direction, string name, string output = "im
         var along = direction.reshape(-1);
         if (vectors.dim() != 2 || vectors.shape[1] != along.shape[0])
             throw new ShapeException($"'{output}' is [{string.Join(", ", vectors.shape)}], the direction '{Name}' has {along.shape[0]} values; they must be as wide.");
-        return vectors.matmul(along).MoveToOuterDisposeScope();
+        return nn.functional.normalize(vectors).matmul(along / along.norm()).MoveToOuterDisposeScope();
     }
 }

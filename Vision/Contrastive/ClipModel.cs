@@ -9,7 +9,7 @@ namespace Prisma.Vision;
 /// text_embeds [B, e] with length 1, logits_per_image [images, texts] and its transpose logits_per_text, and each tower's
 /// last_hidden_state and pooler_output under the tower's name.
 /// </summary>
-public sealed class ClipModel : HookedModel, IImageTextModel
+public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
 {
     private readonly ClipVision _vision;
     private readonly ClipText _text;
@@ -38,6 +38,18 @@ public sealed class ClipModel : HookedModel, IImageTextModel
 
     /// <inheritdoc/>
     public int TextContext => _text.Config.Context;
+
+    /// <inheritdoc/>
+    public string ReadoutPart => Part.Vision;
+
+    /// <inheritdoc/>
+    public int? ReadToken => _vision.ReadToken;
+
+    /// <inheritdoc/>
+    public LayerNorm FinalNorm => _vision.FinalNorm;
+
+    /// <inheritdoc/>
+    public Linear? Readout => _vision.Projection;
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => input.Has("pixel_values") ? _vision.LayoutOf(input["pixel_values"]) : null;

@@ -49,6 +49,15 @@ public sealed class ClipVision : Module
     /// <summary>The configuration.</summary>
     public ClipVisionConfig Config { get; }
 
+    /// <summary>The norm before the projection.</summary>
+    public LayerNorm FinalNorm => _norm;
+
+    /// <summary>The projection into the joint space, or null.</summary>
+    public Linear? Projection => _head;
+
+    /// <summary>The token that the projection reads; null where it reads the mean of the patches.</summary>
+    public int? ReadToken => Config.MeanPooling ? null : 0;
+
     /// <summary>Runs the tower on pixels [B, C, H, W].</summary>
     /// <returns>
     /// The stream after the last block [B, P, d], without the final norm as in the reference; the pooled state after that norm [B, d];

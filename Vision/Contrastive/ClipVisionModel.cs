@@ -6,7 +6,7 @@ namespace Prisma.Vision;
 /// CLIP's image tower alone: pixel_values [B, C, H, W] to the last hidden state [B, P, d], the pooled state [B, d] and, with a
 /// projection, image_embeds [B, e]; these are not normalised, as in the reference.
 /// </summary>
-public sealed class ClipVisionModel : HookedModel
+public sealed class ClipVisionModel : HookedModel, ILogitReadout
 {
     private readonly ClipVision _vision;
 
@@ -15,6 +15,18 @@ public sealed class ClipVisionModel : HookedModel
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
+
+    /// <inheritdoc/>
+    public string ReadoutPart => "";
+
+    /// <inheritdoc/>
+    public int? ReadToken => _vision.ReadToken;
+
+    /// <inheritdoc/>
+    public LayerNorm FinalNorm => _vision.FinalNorm;
+
+    /// <inheritdoc/>
+    public Linear? Readout => _vision.Projection;
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => _vision.LayoutOf(input["pixel_values"]);

@@ -31,7 +31,7 @@ public sealed class AttributionLaws
                     var change = (model.Run(picture)[0, 2] - model.Run(baseline)[0, 2]).item<float>();
                     Assert.True(Math.Abs(sum - change) <= 0.01 * Math.Abs(change) + 1e-4, $"{fill}: values sum to {sum}, the scores differ by {change}");
                 }
-                Assert.True(Math.Abs(map.Gap) <= 0.01 * Math.Abs(sum) + 1e-4, $"{fill}: gap {map.Gap} of {sum}");
+                Assert.True(Math.Abs(map.Gap!.Value) <= 0.01 * Math.Abs(sum) + 1e-4, $"{fill}: gap {map.Gap} of {sum}");
             }
         }
     }
@@ -48,7 +48,7 @@ public sealed class AttributionLaws
             var change = (model.Run(pictures) - model.Run(pictures.zeros_like())).select(1, 2).data<float>().ToArray();
             for (var k = 0; k < 2; k++)
             {
-                Assert.True(Math.Abs(maps[k].Gap) <= 0.01 * Math.Abs(change[k]) + 1e-4, $"block {layer}: gap {maps[k].Gap}; {maps[k].Note}");
+                Assert.True(Math.Abs(maps[k].Gap!.Value) <= 0.01 * Math.Abs(change[k]) + 1e-4, $"block {layer}: gap {maps[k].Gap}; {maps[k].Note}");
                 // The class token is the same in every picture until a block has mixed it.
                 if (layer == 0) Assert.Equal(change[k], maps[k].Heatmap.Values.ToArray().Sum(), 0.02);
             }
@@ -165,7 +165,7 @@ public sealed class AttributionLaws
         using var picture = Tiny.Pictures(1);
         var target = new PlaceTarget(Site.MlpPost[0], value => value.select(2, 3).sum(1L), "neuron 3 of block 0");
         var map = AttributionMethod.Named("integrated-gradients").Explain(model, picture, target, new AttributionOptions { Steps = 100, Batch = 50 })[0];
-        Assert.True(Math.Abs(map.Gap) < 0.01, $"gap {map.Gap}");
+        Assert.True(Math.Abs(map.Gap!.Value) < 0.01, $"gap {map.Gap}");
         Assert.Equal("neuron 3 of block 0", map.Target);
         _ = AttributionMethod.Named("occlusion").Explain(model, picture, target);
         Assert.Contains("before blocks.1", Assert.Throws<OptionsException>(() => AttributionMethod.Named("grad-cam").Explain(model, picture, target)).Message, StringComparison.Ordinal);

@@ -1,5 +1,6 @@
 using Prisma.Circuits;
 using Prisma.Core;
+using Prisma.Vision;
 using static TorchSharp.torch;
 
 namespace Prisma.Tests.Circuits;
@@ -72,6 +73,27 @@ public sealed class LensTests
         using var lens = LogitLens.Read(model, pictures, new LensOptions { Directions = eye(5), LogitScale = 1 });
         var output = model.Run(pictures)[0];
         Close.Check("cosines with the axes", lens.Logits[-1][0][0], output / output.norm());
+    }
+
+    [Fact]
+    public void A_model_of_pictures_and_texts_is_decoded_into_its_joint_space()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new ClipFamily().Tiny();
+        using var pictures = Tiny.Pictures(2);
+        using var generator = new Generator(2);
+        var texts = randn(3, 12, generator: generator);
+        using var lens = LogitLens.Read(model, pictures, new LensOptions { Directions = texts, LogitScale = 10 });
+        var embeds = model.Run(pictures);
+        Close.Check("similarities", lens.Logits[-1].select(1, 0), embeds.matmul(nn.functional.normalize(texts).t()) * 10);
+        var target = new Direction(texts[1], "a text");
+        foreach (var method in AttributionMethod.All)
+        {
+            var map = method.Explain(model, pictures, target, new AttributionOptions { Steps = 3, Samples = 2 })[1];
+            Assert.Equal(TokenLayout.Picture(1, 4, 4, 4), map.Heatmap.Layout);
+            if (method.UsesTarget) Assert.Equal(lens.Logits[-1][1][0][1].item<float>() / 10, map.Score!.Value, 1e-5);
+        }
+        Assert.Contains("text:", Assert.Throws<PrismaException>(() => AttributionMethod.Named("grad-cam").Explain(model, pictures)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

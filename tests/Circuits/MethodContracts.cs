@@ -54,7 +54,7 @@ public sealed class MethodContracts
         Assert.Equal(method.UsesTarget ? "class 0" : "none", one.Target);
         if (!method.UsesTarget) return;
         using var logits = model.Run(picture);
-        Assert.Equal(logits[0, 0].item<float>(), one.Score, 1e-5);
+        Assert.Equal(logits[0, 0].item<float>(), one.Score!.Value, 1e-5);
     }
 
     [Theory, MemberData(nameof(Methods))]

@@ -71,8 +71,8 @@ public sealed class TargetTests
         Close.Check("probability", new ClassProbability(1).Of(recording), logits.softmax(1).select(1, 1));
         Assert.Equal($"class {logits[1].argmax().item<long>()}", new ChosenClass().Settle(recording, 1).Name);
         Assert.Equal($"probability of class {logits[1].argmax().item<long>()}", new ChosenClass().ForCurves.Settle(recording, 1).Name);
-        var states = new Direction(ones(5), "sum", "logits");
-        Close.Check("direction", states.Of(recording), logits.sum(1L));
+        var sum = new Direction(ones(5) * 3, "sum", "logits");
+        Close.Check("cosine", sum.Of(recording), logits.sum(1L) / (logits.square().sum(1L) * 5).sqrt());
         Assert.Contains("as wide", Assert.Throws<ShapeException>(() => new Direction(ones(4), "sum", "logits").Of(recording)).Message, StringComparison.Ordinal);
         Assert.Contains("image_embeds", Assert.Throws<PrismaException>(() => new Direction(ones(4), "sum").Of(recording)).Message, StringComparison.Ordinal);
     }
