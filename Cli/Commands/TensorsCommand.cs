@@ -24,26 +24,22 @@ internal sealed class TensorsCommand : Verb
             using var source = TensorSource.Open(parsed.GetValue(path)!);
             var others = (source as TorchPickle)?.Others ?? [];
             if (parsed.GetValue(json))
-                terminal.Json(new
-                {
-                    source.Format,
-                    tensors = source.Tensors.Select(tensor => new { tensor.Name, type = tensor.Type.ToString(), tensor.Shape, bytes = tensor.ByteCount }),
-                    others = others.ToDictionary(pair => pair.Key, pair => pair.Value.ToJson()),
-                    source.Metadata,
-                });
+                terminal.Json(TensorConversion.Describe(source));
             else
             {
                 terminal.Table(["tensor", "type", "shape", "bytes"], source.Tensors.Select(tensor =>
                     new[] { tensor.Name, tensor.Type.ToString(), $"[{string.Join(", ", tensor.Shape)}]", tensor.ByteCount.ToString() }));
-                foreach (var (name, value) in others) terminal.Line($"{name} = {value.ToJson()?.ToJsonString() ?? "null"}");
+                foreach (var (name, value) in others) terminal.Line($"{name} = {Short(value.ToJson()?.ToJsonString() ?? "null")}");
                 terminal.Line($"{source.Tensors.Count} tensors, {source.Tensors.Sum(tensor => tensor.ByteCount)} bytes, {source.Format}");
             }
             if (parsed.GetValue(output) is { } file)
             {
-                Safetensors.Write(file, source.Tensors, source.Metadata, Common.Existing(parsed.GetValue(force)));
-                terminal.Remark($"Wrote {source.Tensors.Count} tensors to {file}.");
+                var left = TensorConversion.ToSafetensors(source, file, Common.Existing(parsed.GetValue(force)));
+                terminal.Remark($"Wrote {source.Tensors.Count} tensors to {file}.{(left.Count > 0 ? $" Too long for its metadata: {string.Join(", ", left.Take(5))}{(left.Count > 5 ? ", …" : "")}." : "")}");
             }
             return ExitCode.Good;
         });
     }
+
+    private static string Short(string text) => text.Length <= 200 ? text : text[..200] + "…";
 }

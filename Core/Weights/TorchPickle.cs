@@ -10,13 +10,16 @@ public sealed class TorchPickle : TensorSource
         : base(path, format, tree.Tensors, null, owner)
     {
         Root = root;
-        Others = tree.Others;
+        Others = [.. tree.Others.DistinctBy(other => other.Key)];
     }
 
     /// <summary>The pickled value as it is: dictionaries, objects, numbers, text and tensors.</summary>
     public PickleValue Root { get; }
 
-    /// <summary>What the file holds beside tensors (numbers, text, flags, names), each with its dotted name.</summary>
+    /// <summary>
+    /// What the file holds beside tensors (numbers, text, flags, names, lists of such), each with its dotted name; of two that look alike, such
+    /// as the keys 3 and "3", the first.
+    /// </summary>
     public IReadOnlyList<KeyValuePair<string, PickleValue>> Others { get; }
 
     internal static bool RecognisesPickle(ReadOnlySpan<byte> start) => start.Length >= 2 && start[0] == 0x80 && start[1] is >= 2 and <= 5;

@@ -50,7 +50,7 @@ public sealed class TensorConversionTests : IDisposable
         var listing = TensorConversion.Describe(source);
         Assert.Equal("PyTorch zip archive", (string)listing["format"]!);
         var first = listing["tensors"]!.AsArray().Single(tensor => (string)tensor!["name"]! == "bf16")!;
-        Assert.Equal("""{"name":"bf16","dtype":"BF16","shape":[2,5],"bytes":20}""", first.ToJsonString());
-        Assert.Equal(12345678901, (long)listing["values"]!["nested.int"]!);
+        Assert.Equal("""{"name":"bf16","type":"BF16","shape":[2,5],"bytes":20}""", first.ToJsonString());
+        Assert.Equal(12345678901, (long)listing["others"]!["nested.int"]!);
     }
 }

@@ -125,6 +125,15 @@ public sealed class TorchPickleTests
     }
 
     [Fact]
+    public void A_state_dict_inside_a_file_is_taken_alone()
+    {
+        using var source = TensorSource.Open(Fixtures.Find("saes/prisma_legacy_saelens2/files/final_sparse_autoencoder_tinyclip_blocks.9.hook_mlp_out.pt")).Below("autoencoder.state_dict");
+        Assert.Equal(["W_dec", "W_enc", "b_dec", "b_enc"], source.Names.Order(StringComparer.Ordinal));
+        using var other = TensorSource.Open(Fixtures.Find("saes/container_pt/files/zip.pt"));
+        Assert.Contains("'nothing'", Assert.Throws<CheckpointException>(() => other.Below("nothing")).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void A_lone_tensor_has_a_name()
     {
         using var source = TensorSource.Open(Fixtures.Find("saes/sdxl_unbox/files/unet.down_blocks.2.attentions.1_k4_hidden28_auxk8_bs4096_lr0.0001/final/mean.pt"));
