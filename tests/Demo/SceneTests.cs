@@ -12,7 +12,7 @@ public sealed class SceneTests
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (Scene scene in _scenes.Take(50)) hash.AppendData(ScenePainter.Paint(scene));
-        Assert.Equal("", Convert.ToHexStringLower(hash.GetHashAndReset()));
+        Assert.StartsWith("9a3c670f514849506dd9e37ccdcb7d42", Convert.ToHexStringLower(hash.GetHashAndReset()), StringComparison.Ordinal);
     }
 
     [Fact]
