@@ -14,6 +14,9 @@ public sealed class StandardCoder(
     /// <summary>PyTorch's default slope of a leaky ReLU.</summary>
     public const double UsualSlope = 0.01;
 
+    /// <summary>What is done with pre-activations.</summary>
+    public StandardActivation Activation => activation;
+
     /// <inheritdoc/>
     protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias));
 
