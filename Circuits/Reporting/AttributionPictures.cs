@@ -15,7 +15,7 @@ public static class AttributionPictures
     public static IReadOnlyList<string> Write(string folder, HookedModel model, PictureBatch pictures, IReadOnlyList<IReadOnlyList<AttributionMap>> maps, ExistingFile existing)
     {
         if (maps.Count == 0) throw new PrismaException("No method applies to this model, so there is nothing to draw.");
-        var stems = Stems(pictures.Names);
+        var stems = FileStems.Of(pictures.Names);
         var report = new HtmlReport($"What {model.Card.Name} looks at");
         report.Note($"{model.Card.Family}, {model.ParameterCount:n0} weights. A map shows raw values of its method; colours are scaled for each map alone. Places outside the model's view are dimmed.");
         var files = new List<string> { Path.Combine(folder, "report.html") };
@@ -42,12 +42,4 @@ public static class AttributionPictures
 
     private static string Target(IReadOnlyList<IReadOnlyList<AttributionMap>> maps, int picture) =>
         maps.Select(method => method[picture]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target} ({asked.Score:f2})" : "no target";
-
-    // Two files of one name in different folders must not overwrite each other.
-    private static List<string> Stems(IReadOnlyList<string> names)
-    {
-        var stems = names.Select(name => Path.GetFileNameWithoutExtension(name)).ToList();
-        var repeated = stems.GroupBy(stem => stem).Where(group => group.Count() > 1).Select(group => group.Key).ToHashSet();
-        return [.. stems.Select((stem, k) => repeated.Contains(stem) ? $"{stem}-{k + 1}" : stem)];
-    }
 }

@@ -1,0 +1,85 @@
+using System.CommandLine;
+using Prisma.Circuits;
+using Prisma.Core;
+using Prisma.Sae;
+using static TorchSharp.torch;
+
+namespace Prisma.Cli.Commands;
+
+/// <summary>Shows which features of a sparse coder fire where on pictures.</summary>
+internal sealed class FeaturesCommand : Verb
+{
+    internal override string Name => "features";
+
+    internal override string Description =>
+        "Lists the strongest features of a sparse coder on pictures and draws where each fires; --check measures the coder on your pictures.\n"
+        + "Example: prisma features --model weights/demo/vit --sae weights/demo/sae --image scene.png --out maps";
+
+    internal override void Fill(Command command, Terminal terminal)
+    {
+        var model = Common.Model(command);
+        var sae = SaeOptions.Sae(command);
+        var options = new SaeOptions(command);
+        var images = Common.Images(command, required: false);
+        var top = new Option<int>("--top") { DefaultValueFactory = _ => 8, Description = "How many features per picture" };
+        var site = new Option<string?>("--site") { HelpName = "PLACE", Description = "The place that the coder reads, where its file does not say" };
+        var check = new Option<string?>("--check") { HelpName = "FOLDER", Description = "Measure L0 and explained variance on these pictures, all, class and spatial tokens apart" };
+        foreach (var option in new Option[] { top, site, check }) command.Options.Add(option);
+        var output = Common.Out(command, "The folder for the pictures", required: false);
+        var threads = Common.Threads(command);
+        var json = Common.Json(command);
+        var force = Common.Force(command);
+        command.SetAction(parsed =>
+        {
+            Common.UseThreads(parsed.GetValue(threads));
+            var folder = parsed.GetValue(model)!;
+            using var scope = NewDisposeScope();
+            using var loaded = Models.Load(folder);
+            using var coder = Coders.Load(parsed.GetValue(sae)!, options.Read(parsed));
+            SaeOptions.Describe(coder.Card, terminal);
+            var splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null };
+            if (parsed.GetValue(check) is { } folderToCheck) return Check(loaded, coder, splice, folderToCheck, folder, parsed.GetValue(json), terminal);
+            if (parsed.GetValue(images) is not { Length: > 0 } named2) throw new OptionsException("Name pictures with --image, or a folder to measure on with --check.");
+            var pictures = PictureBatch.Load(named2, Preprocess.Load(folder));
+            using var reading = FeatureReading.Read(loaded, pictures.ToTensor(), coder, splice);
+            var found = Enumerable.Range(0, reading.Pictures).Select(k => reading.Top(k, parsed.GetValue(top))).ToList();
+            if (parsed.GetValue(output) is { } into)
+                foreach (var file in FeaturePictures.Write(into, loaded, coder.Card, pictures, reading, found, Common.Existing(parsed.GetValue(force)))) terminal.Remark($"Wrote {file}.");
+            if (parsed.GetValue(json))
+                terminal.Json(pictures.Names.Select((name, k) => new { image = name, features = found[k] }));
+            else
+                for (var k = 0; k < found.Count; k++)
+                {
+                    terminal.Line(pictures.Names[k]);
+                    terminal.Table(["feature", "highest", "total", "tokens"], found[k].Select(feature =>
+                        new[] { $"{feature.Feature}", $"{feature.Highest:f3}", $"{feature.Total:f3}", $"{feature.Tokens}" }));
+                }
+            return ExitCode.Good;
+        });
+    }
+
+    private static int Check(HookedModel model, ISparseCoder coder, SpliceOptions splice, string folder, string modelFolder, bool json, Terminal terminal)
+    {
+        const int Batch = 16;
+        var fidelity = new Fidelity(coder);
+        foreach (var chunk in PictureFiles.Find([folder]).Chunk(Batch))
+        {
+            using var scope = NewDisposeScope();
+            ModelInput input = PictureBatch.Load(chunk, Preprocess.Load(modelFolder)).ToTensor();
+            var placement = CoderPlacement.Of(coder, model, input, splice);
+            using var recording = model.Run(input, HookPlan.Empty.Keep(placement.Reads, placement.Writes));
+            fidelity.Add(recording.Cache[placement.Reads], model.LayoutOf(input), placement.Reads == placement.Writes ? null : recording.Cache[placement.Writes]);
+        }
+        var report = fidelity.Report();
+        if (json)
+            terminal.Json(report);
+        else
+        {
+            terminal.Table(["tokens", "count", "L0", "explained variance", "cosine"], report.Rows.Select(row =>
+                new[] { row.Tokens, $"{row.Count}", $"{row.L0:f2}", $"{row.ExplainedVariance:f4}", $"{row.Cosine:f4}" }));
+            terminal.Line($"{report.DeadFeatures} of {report.Features} features never fired on these pictures.");
+            foreach (var (name, value) in report.Published) terminal.Line($"published {name}: {value:g6}");
+        }
+        return ExitCode.Good;
+    }
+}
