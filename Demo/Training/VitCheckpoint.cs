@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Prisma.Core;
+using static TorchSharp.torch;
 
 namespace Prisma.Demo;
 
@@ -11,6 +12,8 @@ internal static class VitCheckpoint
 
     public static void Write(string folder, TrainedVit vit, BaselineReport baselines)
     {
+        // Stored tensors borrow; their views live until the file is written.
+        using var scope = NewDisposeScope();
         Directory.CreateDirectory(folder);
         WriteText(folder, "config.json", Config(vit.Options).ToJsonString(_json));
         WriteText(folder, "preprocessor_config.json", Preprocessor().ToJsonString(_json));
@@ -35,8 +38,7 @@ internal static class VitCheckpoint
             long rows = weight.Shape[0] / 3;
             for (int k = 0; k < parts.Length; k++)
             {
-                using TorchSharp.torch.Tensor part = weight.Value.narrow(0, k * rows, rows);
-                yield return part.ToStored(Rename(name.Replace(".attn.qkv.", $".attention.attention.{parts[k]}.")));
+                yield return weight.Value.narrow(0, k * rows, rows).ToStored(Rename(name.Replace(".attn.qkv.", $".attention.attention.{parts[k]}.")));
             }
         }
     }
