@@ -1,6 +1,7 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Prisma.Core;
+using static TorchSharp.torch;
 
 namespace Prisma.Demo;
 
@@ -11,11 +12,12 @@ internal static class VitCheckpoint
 
     public static void Write(string folder, TrainedVit vit, BaselineReport baselines)
     {
+        // Stored tensors borrow; their views live until the file is written.
+        using var scope = NewDisposeScope();
         Directory.CreateDirectory(folder);
         WriteText(folder, "config.json", Config(vit.Options).ToJsonString(_json));
         WriteText(folder, "preprocessor_config.json", Preprocessor().ToJsonString(_json));
         WriteText(folder, "README.md", Readme(vit, baselines));
-        using var views = TorchSharp.torch.NewDisposeScope();
         Safetensors.Write(Path.Combine(folder, "model.safetensors"), Tensors(vit), new Dictionary<string, string> { ["format"] = "pt" }, ExistingFile.Replace);
     }
 
@@ -23,22 +25,22 @@ internal static class VitCheckpoint
         AtomicFile.WriteText(Path.Combine(folder, name), text.TrimEnd() + "\n", ExistingFile.Replace);
 
     /// <summary>The weights under the checkpoint's names; queries, keys and values apart.</summary>
-    private static List<StoredTensor> Tensors(TrainedVit vit)
+    private static IEnumerable<StoredTensor> Tensors(TrainedVit vit)
     {
-        var stored = new List<StoredTensor>();
         string[] parts = ["query", "key", "value"];
         foreach ((string name, Weight weight) in vit.Model.Weights)
         {
             if (!name.Contains(".attn.qkv.", StringComparison.Ordinal))
             {
-                stored.Add(weight.Value.ToStored(Rename(name)));
+                yield return weight.Value.ToStored(Rename(name));
                 continue;
             }
             long rows = weight.Shape[0] / 3;
             for (int k = 0; k < parts.Length; k++)
-                stored.Add(weight.Value.narrow(0, k * rows, rows).ToStored(Rename(name.Replace(".attn.qkv.", $".attention.attention.{parts[k]}."))));
+            {
+                yield return weight.Value.narrow(0, k * rows, rows).ToStored(Rename(name.Replace(".attn.qkv.", $".attention.attention.{parts[k]}.")));
+            }
         }
-        return stored;
     }
 
     private static string Rename(string name)

@@ -63,6 +63,13 @@ public sealed class DemoVitTests
     }
 
     [Fact]
+    public void The_committed_model_names_the_shapes_of_held_out_scenes()
+    {
+        using HookedModel model = Models.Load(DemoWeights.Vit);
+        Assert.True(DemoVit.Accuracy(model, 300) > 0.95);
+    }
+
+    [Fact]
     public void Impossible_options_are_refused_all_at_once()
     {
         var error = Assert.Throws<OptionsException>(() => DemoVit.Train(_small with { Heads = 3, Patch = 7, Shards = 5 }, new Progress<TrainingProgress>()));

@@ -1,0 +1,103 @@
+using Prisma.Core;
+using Prisma.Sae;
+using static TorchSharp.torch;
+
+namespace Prisma.Demo;
+
+/// <summary>Trains the demo's sparse autoencoder on one layer of the demo's vision transformer: all tokens, class token and patches alike.</summary>
+public static class DemoSae
+{
+    private const int ScenesPerPass = 100;
+
+    /// <summary>Trains on scenes that the model was trained on and measures on held-out ones. The caller disposes the result.</summary>
+    /// <param name="model">Takes pixels [B, 3, 64, 64] as <see cref="SceneBatch"/> holds them.</param>
+    /// <param name="options">The recipe.</param>
+    /// <param name="progress">Told every 50 steps.</param>
+    /// <param name="stop">Ends the run with <see cref="OperationCanceledException"/>.</param>
+    /// <exception cref="SiteNotFoundException">The model has no such layer.</exception>
+    /// <exception cref="OptionsException">The options do not hold.</exception>
+    public static TrainedSae Train(HookedModel model, DemoSaeOptions options, IProgress<TrainProgress>? progress = null, CancellationToken stop = default)
+    {
+        if (options.TrainingScenes < 1 || options.HeldOut < 1)
+            throw new OptionsException($"TrainingScenes = {options.TrainingScenes} and HeldOut = {options.HeldOut} must be at least 1.");
+        HookSite site = Site.ResidPost[options.Layer];
+        var card = new CoderCard
+        {
+            Architecture = "", Inputs = 0, Features = 0, Outputs = 0, Reads = [site], Writes = [site],
+            Origin = new Provenance { ModelName = "prisma-net/demo-vit", HookName = site.ToString(), Scope = TokenScope.All },
+        };
+        Coder coder;
+        using (Tensor tokens = Tokens(model, site, options.TrainingScenes, stop))
+        {
+            coder = SmallTrainer.Train(
+                tokens, new SmallTrainerOptions { Features = options.Features, K = options.K, Steps = options.Steps, Seed = options.Seed }, card, progress, stop);
+        }
+        try
+        {
+            return new TrainedSae(coder, options, Measure(model, coder, site, options.HeldOut, stop));
+        }
+        catch
+        {
+            coder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>[scenes · tokens, d]: what the place holds on training scenes.</summary>
+    private static Tensor Tokens(HookedModel model, HookSite site, int scenes, CancellationToken stop)
+    {
+        Tensor? all = null;
+        long row = 0;
+        foreach (Tensor x in Activations(model, site, SceneSplit.Training, scenes, stop))
+        {
+            using (x)
+            {
+                using var scope = NewDisposeScope();
+                Tensor rows = x.reshape(-1, x.shape[^1]);
+                all ??= empty(scenes * x.shape[1], x.shape[^1]).DetachFromDisposeScope();
+                all.narrow(0, row, rows.shape[0]).copy_(rows);
+                row += rows.shape[0];
+            }
+        }
+        return all!;
+    }
+
+    private static FidelityReport Measure(HookedModel model, Coder coder, HookSite site, int scenes, CancellationToken stop)
+    {
+        var fidelity = new Fidelity(coder);
+        TokenLayout? layout = null;
+        foreach (Tensor x in Activations(model, site, SceneSplit.HeldOut, scenes, stop))
+        {
+            using (x)
+            {
+                layout ??= LayoutOf(model);
+                fidelity.Add(x, layout);
+            }
+        }
+        return fidelity.Report();
+    }
+
+    private static TokenLayout? LayoutOf(HookedModel model)
+    {
+        using Tensor blank = zeros(1, 3, Scene.Width, Scene.Width);
+        return model.LayoutOf(blank);
+    }
+
+    /// <summary>What the place holds, [up to 100, tokens, d] at a time; the caller disposes each.</summary>
+    private static IEnumerable<Tensor> Activations(HookedModel model, HookSite site, SceneSplit split, int scenes, CancellationToken stop)
+    {
+        HookPlan plan = HookPlan.Empty.Keep(site).StopAfter(site);
+        for (int first = 0; first < scenes; first += ScenesPerPass)
+        {
+            stop.ThrowIfCancellationRequested();
+            yield return Pass(SceneBatch.Draw(split, first, Math.Min(ScenesPerPass, scenes - first)));
+        }
+
+        Tensor Pass(SceneBatch batch)
+        {
+            using Tensor pixels = tensor(batch.Pixels, [batch.Scenes.Count, 3, Scene.Width, Scene.Width]);
+            using Recording recording = model.Run(pixels, plan);
+            return recording.Cache.Take(site);
+        }
+    }
+}

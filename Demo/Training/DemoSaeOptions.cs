@@ -1,0 +1,26 @@
+namespace Prisma.Demo;
+
+/// <summary>How the demo's sparse autoencoder is trained. The defaults are the committed weights' recipe.</summary>
+public sealed record DemoSaeOptions
+{
+    /// <summary>The block after which the residual stream is read.</summary>
+    public int Layer { get; init; } = 4;
+
+    /// <summary>Number of features.</summary>
+    public int Features { get; init; } = 1024;
+
+    /// <summary>Features that are active on each token.</summary>
+    public int K { get; init; } = 16;
+
+    /// <summary>Steps of the optimiser, 1,024 tokens each.</summary>
+    public int Steps { get; init; } = 4000;
+
+    /// <summary>Training scenes whose tokens are held in memory.</summary>
+    public int TrainingScenes { get; init; } = 6000;
+
+    /// <summary>Held-out scenes on which it is measured.</summary>
+    public int HeldOut { get; init; } = 1000;
+
+    /// <summary>Seed of the initial weights and of the order of the data.</summary>
+    public long Seed { get; init; } = 1;
+}
