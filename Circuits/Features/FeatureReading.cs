@@ -4,90 +4,113 @@ using static TorchSharp.torch;
 
 namespace Prisma.Circuits;
 
-/// <summary>A feature that fires on a picture.</summary>
-/// <param name="Feature">Its number in the coder.</param>
-/// <param name="Highest">Its highest activation over the picture's tokens.</param>
-/// <param name="Total">The sum over the tokens.</param>
-/// <param name="Tokens">On how many tokens it fires.</param>
-public sealed record FeatureFiring(int Feature, double Highest, double Total, int Tokens);
-
-/// <summary>
-/// Which features of a sparse coder fire where on a batch of pictures, and what taking one away does to the answer. Owns its tensors.
-/// </summary>
+/// <summary>Which features of a sparse coder fire where on a batch of pictures. Owns its codes; dispose it.</summary>
 public sealed class FeatureReading : IDisposable
 {
-    private readonly TokenLayout _layout;
-    private readonly int _first;
-    private readonly Tensor _codes;
+    private readonly TokenLayout? _layout;
+    private readonly SparseCodes _codes;
+    private readonly long[] _features, _starts;
+    private readonly float[] _values;
 
-    private FeatureReading(Tensor codes, TokenLayout layout, int first) => (_codes, _layout, _first) = (codes, layout, first);
+    private FeatureReading(SparseCodes codes, CoderPlacement placement, TokenLayout? layout, int pictures)
+    {
+        (_codes, _layout, Place, Pictures) = (codes, layout, placement.Reads, pictures);
+        TokensPerPicture = (int)(codes.Rows / pictures);
+        FirstToken = (int)(placement.Tokens?.Start ?? 0);
+        using var scope = NewDisposeScope();
+        _features = codes.Indices.cpu().data<long>().ToArray();
+        _starts = codes.RowStarts.cpu().data<long>().ToArray();
+        _values = Numbers.Of(codes.Values);
+    }
 
-    /// <summary>Activations [B, tokens of the coder's scope, F]. Borrowed.</summary>
-    public Tensor Codes => _codes;
+    /// <summary>The place that was read.</summary>
+    public HookSite Place { get; }
 
     /// <summary>The number of pictures.</summary>
-    public int Pictures => (int)_codes.shape[0];
+    public int Pictures { get; }
 
-    /// <summary>Runs the model up to the coder's place and encodes its tokens.</summary>
-    /// <exception cref="PrismaException">Coder and model do not fit, or the tokens have no place in a picture.</exception>
+    /// <summary>The coder's tokens of each picture.</summary>
+    public int TokensPerPicture { get; }
+
+    /// <summary>The model's number of the first of them.</summary>
+    public int FirstToken { get; }
+
+    /// <summary>Whether the coder reads tokens that lie on the picture; a coder of the class token has features, but no maps.</summary>
+    public bool OnPicture => _layout is { } layout && FirstToken + TokensPerPicture > layout.Prefix;
+
+    /// <summary>The codes, [pictures · tokens, F]. Borrowed.</summary>
+    public Codes Codes => _codes;
+
+    /// <summary>Runs the model up to the coder's place and encodes what it finds there.</summary>
+    /// <exception cref="PrismaException">Coder and model do not fit.</exception>
     public static FeatureReading Read(HookedModel model, ModelInput input, ISparseCoder coder, SpliceOptions? options = null)
     {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(input);
+        ArgumentNullException.ThrowIfNull(coder);
+        using var scope = NewDisposeScope();
+        using var mode = no_grad();
         var placement = CoderPlacement.Of(coder, model, input, options);
-        var layout = model.LayoutOf(input) ?? throw new NotApplicableException($"The tokens of {model.Card.Name} have no place in a picture.");
-        using var gradless = no_grad();
-        using var scope = NewDisposeScope();
         using var recording = model.Run(input, HookPlan.Empty.Keep(placement.Reads).StopAfter(placement.Reads));
-        var own = placement.Own(recording.Cache[placement.Reads]);
-        using var codes = coder.Encode(own);
-        var dense = codes.ToDense().reshape(own.shape[0], own.shape[1], codes.Features);
-        return new FeatureReading(dense.DetachFromDisposeScope(), layout, (int)(placement.Tokens?.Start ?? 0));
+        var value = recording.Cache[placement.Reads];
+        var codes = coder.Encode(placement.Own(value));
+        if (codes is not SparseCodes sparse)
+            using (codes) sparse = SparseCodes.FromDense(codes.ToDense());
+        return new FeatureReading(sparse, placement, model.LayoutOf(input), (int)value.shape[0]);
     }
 
-    /// <summary>The features of a picture with the highest activation anywhere on it, strongest first.</summary>
-    public IReadOnlyList<FeatureFiring> Top(int picture, int count)
+    /// <summary>The features that fire on a picture, strongest first.</summary>
+    public IReadOnlyList<FeatureFiring> Top(int picture, int count = 10, FeatureRanking by = FeatureRanking.Highest)
     {
-        using var scope = NewDisposeScope();
-        var codes = _codes[picture];
-        var (highest, features) = codes.amax([0L]).topk(Math.Min(count, (int)codes.shape[1]));
-        var (values, numbers) = (highest.data<float>().ToArray(), features.data<long>().ToArray());
-        return [.. numbers.Select((feature, k) => (Feature: (int)feature, Highest: values[k])).Where(pair => pair.Highest > 0).Select(pair =>
+        Check(picture);
+        var hits = new Dictionary<int, FeatureFiring>();
+        for (var entry = _starts[picture * TokensPerPicture]; entry < _starts[(picture + 1) * TokensPerPicture]; entry++)
         {
-            var column = Column(picture, pair.Feature);
-            return new FeatureFiring(pair.Feature, pair.Highest, column.Sum(), column.Count(value => value > 0));
-        })];
+            var (feature, value) = ((int)_features[entry], _values[entry]);
+            hits[feature] = hits.TryGetValue(feature, out var hit)
+                ? hit with { Highest = Math.Max(hit.Highest, value), Total = hit.Total + value, Tokens = hit.Tokens + 1 }
+                : new FeatureFiring(feature, value, value, 1);
+        }
+        return [.. hits.Values.Where(hit => hit.Highest > 0).OrderByDescending(hit => by switch
+        {
+            FeatureRanking.Total => hit.Total,
+            FeatureRanking.Tokens => hit.Tokens,
+            _ => hit.Highest,
+        }).ThenBy(hit => hit.Feature).Take(count)];
     }
 
-    /// <summary>Where a feature fires on a picture. Tokens outside the coder's scope count as silent.</summary>
+    /// <summary>A feature's activation on each of the coder's tokens of a picture; 0 where it does not fire.</summary>
+    public float[] Activations(int picture, int feature)
+    {
+        Check(picture);
+        if (feature < 0 || feature >= _codes.Features)
+            throw new OptionsException($"There is no feature {feature}: the coder has {_codes.Features} (0 to {_codes.Features - 1}).");
+        var row = new float[TokensPerPicture];
+        for (var token = 0; token < row.Length; token++)
+            for (var entry = _starts[picture * TokensPerPicture + token]; entry < _starts[picture * TokensPerPicture + token + 1]; entry++)
+                if (_features[entry] == feature) row[token] += _values[entry];
+        return row;
+    }
+
+    /// <summary>Where on the picture a feature fires.</summary>
+    /// <exception cref="NotApplicableException">The coder reads no tokens that have a place.</exception>
     public Heatmap Map(int picture, int feature, ImageGeometry? geometry = null)
     {
-        var perToken = new float[_layout.Tokens];
-        Column(picture, feature).CopyTo(perToken, _first);
-        return Heatmap.FromTokens(perToken, _layout, geometry);
-    }
-
-    /// <summary>How the model's outputs change when one feature is taken away wherever it fires: outputs without it minus outputs with it, [B, C].</summary>
-    /// <param name="model">The model.</param>
-    /// <param name="input">Its input.</param>
-    /// <param name="coder">The coder.</param>
-    /// <param name="feature">The feature.</param>
-    /// <param name="options">Where to splice; its edits come before the ablation.</param>
-    public static Tensor AblationEffect(HookedModel model, ModelInput input, ISparseCoder coder, int feature, SpliceOptions? options = null)
-    {
-        options ??= SpliceOptions.Default;
-        var without = options with { Edits = [.. options.Edits, new FeatureEdit(feature, FeatureAction.Ablate)] };
-        using var scope = NewDisposeScope();
-        using var plain = model.Run(input, HookPlan.Empty);
-        using var ablated = model.Run(input, Splice.Into(HookPlan.Empty, coder, model, input, without));
-        return (ablated.Main - plain.Main).MoveToOuterDisposeScope();
+        var own = Activations(picture, feature);
+        if (!OnPicture || _layout is not { } layout)
+            throw new NotApplicableException($"The coder at {Place} reads no tokens that lie on the picture, so feature {feature} has no map.");
+        if (FirstToken + own.Length != layout.Tokens)
+            throw new NotApplicableException($"{Place} has {own.Length} tokens from {FirstToken} on, the picture {layout.Tokens}: they cannot be laid onto it.");
+        var all = new float[layout.Tokens];
+        own.CopyTo(all, FirstToken);
+        return Heatmap.FromTokens(all, layout, geometry);
     }
 
     /// <inheritdoc/>
     public void Dispose() => _codes.Dispose();
 
-    private float[] Column(int picture, int feature)
+    private void Check(int picture)
     {
-        if (feature < 0 || feature >= _codes.shape[2]) throw new OptionsException($"There is no feature {feature}: the coder has {_codes.shape[2]} (0 to {_codes.shape[2] - 1}).");
-        using var scope = NewDisposeScope();
-        return _codes[picture].select(1, feature).contiguous().data<float>().ToArray();
+        if (picture < 0 || picture >= Pictures) throw new OptionsException($"There is no picture {picture}; {Pictures} were read.");
     }
 }

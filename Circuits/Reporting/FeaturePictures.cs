@@ -13,11 +13,12 @@ public static class FeaturePictures
     {
         var report = new HtmlReport($"Features of {model.Card.Name}");
         report.Note($"{coder.Architecture} with {coder.Features} features on {coder.Origin.HookName}. Colours are activations; one scale per picture, so its features can be compared.");
+        if (!reading.OnPicture) report.Note("The coder reads no tokens that lie on the picture, so its features have no maps.");
         var files = new List<string> { Path.Combine(folder, "report.html") };
         var stems = FileStems.Of(pictures.Names);
         for (var k = 0; k < pictures.Names.Count; k++)
         {
-            var sheet = Sheet(pictures.Pictures[k], found[k], feature => reading.Map(k, feature, pictures.Geometries[k]), stems[k]);
+            var sheet = Sheet(pictures.Pictures[k], found[k], feature => reading.OnPicture ? reading.Map(k, feature, pictures.Geometries[k]) : null, stems[k]);
             files.Add(Path.Combine(folder, $"{stems[k]}.features.png"));
             sheet.Save(files[^1], existing);
             report.Section(stems[k]).Pictures([(sheet, pictures.Names[k])]);
@@ -27,7 +28,7 @@ public static class FeaturePictures
     }
 
     /// <summary>A picture beside the maps of features on it.</summary>
-    public static RgbImage Sheet(RgbImage picture, IReadOnlyList<FeatureFiring> features, Func<int, Heatmap> map, string title, Func<int, string>? caption = null)
+    public static RgbImage Sheet(RgbImage picture, IReadOnlyList<FeatureFiring> features, Func<int, Heatmap?> map, string title, Func<int, string>? caption = null)
     {
         var tiles = new List<HeatmapTile> { new("picture", picture, null) };
         tiles.AddRange(features.Select(feature => new HeatmapTile(caption?.Invoke(feature.Feature) ?? $"feature {feature.Feature}", picture, map(feature.Feature))));

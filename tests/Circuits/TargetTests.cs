@@ -9,7 +9,10 @@ public sealed class TargetTests
 {
     private static readonly ModelCard s_card = new()
     {
-        Family = "vit", Name = "animals", Config = default(JsonElement), Labels = ["tabby, tabby cat", "dog", "Egyptian cat", "plane, airplane", "dog house"],
+        Family = "vit",
+        Name = "animals",
+        Config = default(JsonElement),
+        Labels = ["tabby, tabby cat", "dog", "Egyptian cat", "plane, airplane", "dog house"],
     };
 
     [Theory]
