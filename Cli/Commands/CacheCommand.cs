@@ -22,6 +22,8 @@ internal sealed class CacheCommand : Verb
         command.Options.Add(tensors);
         command.Options.Add(hooks);
         var output = Common.Out(command, "Where to write the values, as safetensors");
+        var process = new Option<string[]>("--process") { HelpName = "STEP", Description = "Rewrite the weights first: fold-ln, center-writing, fold-value-biases; repeatable, none by default" };
+        command.Options.Add(process);
         var dtype = new Option<string>("--dtype") { HelpName = "float32|float16|bfloat16|float64", DefaultValueFactory = _ => "float32", Description = "The type of written floating-point values" };
         command.Options.Add(dtype);
         var device = Common.Device(command);
@@ -32,9 +34,11 @@ internal sealed class CacheCommand : Verb
             Common.UseThreads(parsed.GetValue(threads));
             var written = TypeNamed(parsed.GetValue(dtype)!);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
+            var steps = (parsed.GetValue(process) ?? []).Select(Processing.Parse).ToList();
             using var scope = NewDisposeScope();
             using var source = TensorSource.Open(parsed.GetValue(tensors)!);
             using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            Processing.Apply(loaded, steps);
             loaded.To(where);
             var input = new ModelInput();
             foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));

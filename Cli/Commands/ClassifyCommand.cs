@@ -22,7 +22,9 @@ internal sealed class ClassifyCommand : Verb
         command.Arguments.Add(images);
         var labels = new Option<string?>("--labels") { HelpName = "A,B,C", Description = "Class names for a model of pictures and texts (CLIP)" };
         var top = new Option<int>("--top") { DefaultValueFactory = _ => 5, Description = "How many classes to print" };
+        var templates = new Option<string[]>("--template") { HelpName = "TEXT", Description = "A sentence with {} for the class name; repeatable, 'a photo of a {}.' by default" };
         command.Options.Add(labels);
+        command.Options.Add(templates);
         command.Options.Add(top);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
@@ -33,7 +35,7 @@ internal sealed class ClassifyCommand : Verb
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            var (names, probabilities) = Classes(loaded, folder, pictures, parsed.GetValue(labels));
+            var (names, probabilities) = Classes(loaded, folder, pictures, parsed.GetValue(labels), parsed.GetValue(templates) ?? []);
             var rows = pictures.Names.Select((name, k) => new
             {
                 image = name,
@@ -51,14 +53,15 @@ internal sealed class ClassifyCommand : Verb
         });
     }
 
-    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, PictureBatch pictures, string? labels)
+    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, PictureBatch pictures, string? labels, string[] templates)
     {
         if (labels is not null)
         {
             var names = labels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
-            using var zeroShot = ZeroShot.Create(model, Tokenizers.Open(folder), names);
-            return (names, zeroShot.Logits(pictures.ToTensor()).softmax(-1));
+            using var classes = ZeroShot.Create(model, Tokenizers.Open(folder), names, templates.Length > 0 ? new ZeroShotOptions { Templates = templates } : null);
+            return (names, classes.Logits(pictures.ToTensor()).softmax(-1));
         }
+        if (templates.Length > 0) throw new OptionsException("--template needs --labels.");
         using var recording = model.Run(pictures.ToTensor(), HookPlan.Empty);
         if (!recording.Outputs.TryGetValue("logits", out var logits))
             throw new PrismaException($"{model.Card.Name} has no classifier. A model of pictures and texts needs class names: --labels 'a cat,a dog'.");

@@ -34,12 +34,12 @@ public sealed class OpenClipTests
     [Fact]
     public void Layer_scale_multiplies_what_a_branch_adds_to_the_stream()
     {
+        using var scope = NewDisposeScope();
         using var copy = new CheckpointCopy(Gelu, config => config["model_cfg"]!["vision_cfg"]!["ls_init_value"] = 1e-5, tensors => tensors.Concat(
             from block in new[] { 0, 1 }
             from scale in new[] { 1, 2 }
             select full([24], 0.5 * scale).ToStored($"visual.transformer.resblocks.{block}.ls_{scale}.gamma")));
         using var model = copy.Load();
-        using var scope = NewDisposeScope();
         using var recording = model.Run(randn(1, 3, 32, 32), HookPlan.Empty.Keep("*"));
         var cache = recording.Cache;
         Close.Check("attention", cache[Site.AttnOut[1]], cache[Site.AttnModuleOut[1]] * 0.5);
@@ -71,7 +71,8 @@ public sealed class OpenClipTests
     [Fact]
     public void A_bidirectional_text_tower_may_pool_the_last_token_and_project_with_a_bias()
     {
-        using var bias = randn(20);
+        using var scope = NewDisposeScope();
+        var bias = randn(20);
         using var copy = new CheckpointCopy(Gelu, config =>
         {
             var text = config["model_cfg"]!["text_cfg"]!;
@@ -79,7 +80,6 @@ public sealed class OpenClipTests
         }, tensors => tensors.Where(tensor => tensor.Name != "text_projection").Concat(
             [Transposed(tensors, "text_projection").ToStored("text_projection.weight"), bias.ToStored("text_projection.bias"), full([], -3.0).ToStored("logit_bias")]));
         using var model = copy.Load();
-        using var scope = NewDisposeScope();
         var ids = tensor(new long[] { 1, 69, 3, 4 }).view(1, 4);
         using var recording = model.Run(new ModelInput { ["pixel_values"] = randn(1, 3, 32, 32), ["input_ids"] = ids }, HookPlan.Empty.Keep(Site.Pattern[0].In(Part.Text)));
         Assert.True(recording.Cache[Site.Pattern[0]].gt(0).all().item<bool>(), "every token is looked at");

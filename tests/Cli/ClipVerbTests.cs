@@ -1,0 +1,68 @@
+using System.Text.Json;
+using Prisma.Cli;
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Tests.Cli;
+
+/// <summary>The verbs on CLIP: caches with processed weights, and classes given in words.</summary>
+public sealed class ClipVerbTests
+{
+    [Fact]
+    public void Cache_folds_value_biases_when_asked_and_runs_the_folder_that_a_hooked_configuration_names()
+    {
+        using var folder = new TempFolder();
+        var from = Fixture.Path("models/prisma_from_open_clip_text");
+        var (code, errors, _) = Run("cache", "--model", from, "--tensors", Path.Combine(from, "expected.safetensors").Replace("expected", "inputs"), "--out", folder["out.safetensors"]);
+        Assert.Equal(2, code);
+        Assert.Contains("inputs.safetensors", errors, StringComparison.Ordinal);
+
+        using (var expected = TensorSource.Open(Path.Combine(from, "expected.safetensors")))
+            Safetensors.Write(folder["in.safetensors"], [expected.Get("input")]);
+        Assert.Equal(0, Run("cache", "--model", from, "--tensors", folder["in.safetensors"], "--out", folder["out.safetensors"],
+            "--hooks", "text.*", "--process", "fold-value-biases").Code);
+        using var cache = TensorSource.Open(Path.Combine(from, "cache.safetensors"));
+        using var written = TensorSource.Open(folder["out.safetensors"]);
+        using var scope = NewDisposeScope();
+        foreach (var wanted in cache.Tensors) Close.Check(wanted.Name, written.Get("text." + wanted.Name).ToTensor(), wanted.ToTensor());
+        Assert.True(written.Contains("output.text_embeds"));
+        Assert.DoesNotContain(written.Names, name => name.StartsWith("vision.", StringComparison.Ordinal));
+        Assert.Equal(2, Run("cache", "--model", from, "--tensors", folder["in.safetensors"], "--out", folder["x.safetensors"], "--process", "fold-lm").Code);
+    }
+
+    [Fact]
+    public void Classify_takes_classes_in_words()
+    {
+        using var scope = NewDisposeScope();
+        using var copy = new CheckpointCopy("hf_clip_gelu", config =>
+        {
+            var text = config["text_config"]!;
+            (text["vocab_size"], text["eos_token_id"], text["max_position_embeddings"]) = (49408, 49407, 11);
+        }, tensors => tensors.Select(tensor => tensor.Name.EndsWith("token_embedding.weight", StringComparison.Ordinal)
+            ? randn(49408, 16).ToStored(tensor.Name)
+            : tensor));
+        File.Copy(Fixture.Path("tokenizer/bpe_simple_vocab_16e6.txt.gz"), Path.Combine(copy.Path, "bpe_simple_vocab_16e6.txt.gz"));
+        File.WriteAllText(Path.Combine(copy.Path, "preprocessor_config.json"), """
+            {"image_processor_type":"CLIPImageProcessor","do_resize":true,"size":{"shortest_edge":32},"resample":3,"do_center_crop":true,
+             "crop_size":{"height":32,"width":32},"do_normalize":true,"image_mean":[0.5,0.5,0.5],"image_std":[0.3,0.3,0.3]}
+            """);
+        var picture = Fixture.Path("imaging/rgb.png");
+        var (code, errors, output) = Run("classify", "--model", copy.Path, "--labels", "red circle, cat,dog", "--template", "{}", "--json", picture);
+        Assert.True(code == 0, errors);
+        using var json = JsonDocument.Parse(output);
+        var classes = json.RootElement[0].GetProperty("classes").EnumerateArray().ToList();
+        Assert.Equal(["cat", "dog", "red circle"], classes.Select(answer => answer.GetProperty("label").GetString()).Order());
+        Assert.Equal(1, classes.Sum(answer => answer.GetProperty("probability").GetDouble()), 1e-4);
+
+        (code, errors, _) = Run("classify", "--model", copy.Path, picture);
+        Assert.Equal(2, code);
+        Assert.Contains("--labels", errors, StringComparison.Ordinal);
+    }
+
+    private static (int Code, string Errors, string Output) Run(params string[] args)
+    {
+        using var output = new StringWriter();
+        using var errors = new StringWriter();
+        return (CommandLine.Run(args, output, errors), errors.ToString(), output.ToString());
+    }
+}
