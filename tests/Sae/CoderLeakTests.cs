@@ -1,0 +1,46 @@
+using Prisma.Core;
+using Prisma.Sae;
+using static TorchSharp.torch;
+
+namespace Prisma.Tests.Sae;
+
+/// <summary>Counts live native tensors of the whole process, so nothing may run beside it.</summary>
+[Collection(nameof(Prisma.Tests.Engine.Alone))]
+public sealed class CoderLeakTests
+{
+    [Fact]
+    public void Opening_encoding_splicing_measuring_and_training_leave_no_tensor_behind()
+    {
+        Work();
+        var before = Tensor.TotalCount;
+        for (var k = 0; k < 3; k++) Work();
+        Assert.Equal(before, Tensor.TotalCount);
+    }
+
+    private static void Work()
+    {
+        foreach (var name in new[] { "prisma_pickled_gated_topk", "saelens6_skip_transcoder", "saelens6_topk_rescale", "saelens6_batchtopk_training_checkpoint" })
+        {
+            using var coder = CoderFile.Open(Fixture.Path($"saes/{name}"));
+            using var x = randn(5, 8);
+            using var encoded = SaeEncode.Run(coder, x);
+        }
+        using var model = Models.Catalog.Families.Single(family => family.Name == "vit").Tiny();
+        using var inputs = new TinyInput(model);
+        var card = Toy.Card("standard") with { Reads = [Site.Ln2Normalized[0]], Writes = [Site.MlpOut[1]], Origin = new Provenance { Scope = TokenScope.Patches } };
+        using var transcoder = Made(() => Toy.Random(16, 12, card));
+        var edits = new SpliceOptions { KeepError = false, Edits = [new FeatureEdit(2, FeatureAction.Add, 1) { Tokens = [3] }] };
+        using var recording = model.Run(inputs.Input, Splice.Into(HookPlan.Empty, transcoder, model, inputs.Input, edits).Keep(Site.MlpOut[1]));
+        using var data = randn(200, 8);
+        using var trained = SmallTrainer.Train(data, new SmallTrainerOptions { Features = 16, K = 2, Steps = 60, Batch = 50, DeadAfter = 100 });
+        var fidelity = new Fidelity(trained);
+        fidelity.Add(data);
+        Assert.Single(fidelity.Report().Rows);
+    }
+
+    private static StandardCoder Made(Func<StandardCoder> make)
+    {
+        using var scope = NewDisposeScope();
+        return make();
+    }
+}
