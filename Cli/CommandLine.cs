@@ -46,9 +46,10 @@ internal static class CommandLine
                 if (next is null) group.Subcommands.Add(next = new Command(word, $"Everything about {word}s"));
                 group = next;
             }
-            var command = new Command(words[^1], verb.Description);
+            var command = group.Subcommands.FirstOrDefault(known => known.Name == words[^1]);
+            if (command is null) group.Subcommands.Add(command = new Command(words[^1]));
+            command.Description = verb.Description;
             verb.Fill(command, terminal);
-            group.Subcommands.Add(command);
         }
         return root;
     }

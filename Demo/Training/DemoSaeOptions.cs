@@ -13,7 +13,7 @@ public sealed record DemoSaeOptions
     public int K { get; init; } = 16;
 
     /// <summary>Steps of the optimiser, 1,024 tokens each.</summary>
-    public int Steps { get; init; } = 4000;
+    public int Steps { get; init; } = 1000;
 
     /// <summary>Training scenes whose tokens are held in memory.</summary>
     public int TrainingScenes { get; init; } = 6000;

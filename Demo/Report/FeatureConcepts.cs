@@ -1,0 +1,105 @@
+using Prisma.Circuits;
+using Prisma.Core;
+using Prisma.Sae;
+using static TorchSharp.torch;
+
+namespace Prisma.Demo;
+
+/// <summary>A feature and the drawn property that its firing agrees with best.</summary>
+/// <param name="Feature">The feature's number.</param>
+/// <param name="Concept">The property, such as "red" or "star".</param>
+/// <param name="Precision">Of the patches where the feature fires, the share that shows the property.</param>
+/// <param name="Recall">Of the patches that show the property, the share where the feature fires.</param>
+/// <param name="BaseRate">The share of all patches that shows the property.</param>
+public sealed record FeatureConcept(int Feature, string Concept, double Precision, double Recall, double BaseRate)
+{
+    /// <summary>Harmonic mean of precision and recall.</summary>
+    public double Score => Precision + Recall > 0 ? 2 * Precision * Recall / (Precision + Recall) : 0;
+}
+
+/// <summary>
+/// Matches features with what was really drawn: for every patch it is known which object covers it, so that what a feature stands for is
+/// measured, not guessed.
+/// </summary>
+public static class FeatureConcepts
+{
+    private const double Fires = 0.2;  // of the feature's own maximum: faint activations say little
+
+    /// <summary>The best feature for every property, best match first.</summary>
+    public static IReadOnlyList<FeatureConcept> Match(HookedModel model, ISparseCoder coder, int scenes, CancellationToken stop = default)
+    {
+        var concepts = Names();
+        int features = coder.Card.Features, patches = 0;
+        var highest = new float[features];
+        var codes = new List<(float[] Values, bool[][] Shown)>();
+        for (var first = 0; first < scenes; first += 50)
+        {
+            stop.ThrowIfCancellationRequested();
+            var batch = SceneSplit.HeldOut.Scenes(Math.Min(50, scenes - first), first).ToList();
+            using var pixels = JudgedScenes.Pixels(batch);
+            using var reading = FeatureReading.Read(model, pixels, coder);
+            using var dense = reading.Codes.ToDense();
+            for (var k = 0; k < batch.Count; k++)
+            {
+                var values = Patches(dense, (k + 1) * reading.TokensPerPicture);
+                for (var i = 0; i < values.Length; i++) highest[i % features] = Math.Max(highest[i % features], values[i]);
+                codes.Add((values, Shown(batch[k], concepts)));
+                patches += values.Length / features;
+            }
+        }
+        return Best(codes, concepts, highest, patches);
+    }
+
+    private static List<FeatureConcept> Best(List<(float[] Values, bool[][] Shown)> codes, List<string> concepts, float[] highest, int patches)
+    {
+        var features = highest.Length;
+        var both = new int[concepts.Count, features];
+        var fires = new int[features];
+        var shows = new int[concepts.Count];
+        foreach (var (values, shown) in codes)
+            for (var patch = 0; patch < shown.Length; patch++)
+            {
+                for (var concept = 0; concept < concepts.Count; concept++)
+                    if (shown[patch][concept]) shows[concept]++;
+                for (var feature = 0; feature < features; feature++)
+                {
+                    if (values[patch * features + feature] <= Fires * highest[feature] || highest[feature] <= 0) continue;
+                    fires[feature]++;
+                    for (var concept = 0; concept < concepts.Count; concept++)
+                        if (shown[patch][concept]) both[concept, feature]++;
+                }
+            }
+        return [.. Enumerable.Range(0, concepts.Count).Select(concept => Enumerable.Range(0, features)
+            .Select(feature => new FeatureConcept(feature, concepts[concept],
+                both[concept, feature] / Math.Max(1.0, fires[feature]), both[concept, feature] / Math.Max(1.0, shows[concept]), shows[concept] / (double)patches))
+            .MaxBy(match => match.Score)!).OrderByDescending(match => match.Score)];
+    }
+
+    // The patches are the last tokens of a picture.
+    private static float[] Patches(Tensor codes, long end)
+    {
+        using var scope = NewDisposeScope();
+        return codes.narrow(0, end - Grid * Grid, Grid * Grid).contiguous().data<float>().ToArray();
+    }
+
+    private static int Grid => new DemoVitOptions().Grid;
+
+    private static List<string> Names() =>
+    [
+        .. Enum.GetNames<ShapeKind>().Select(Lower), .. Enum.GetNames<ColourKind>().Select(Lower), .. Enum.GetNames<TextureKind>().Select(Lower),
+        "white outline", "ground",
+    ];
+
+    private static bool[][] Shown(Scene scene, List<string> concepts)
+    {
+        var owners = PatchTruth.Objects(ScenePainter.Owners(scene.Objects), Scene.Width, Scene.Width / Grid);
+        return [.. owners.Select(owner =>
+        {
+            string[] names = owner < 0 ? ["ground"]
+                : [Lower($"{scene.Objects[owner].Shape}"), Lower($"{scene.Objects[owner].Colour}"), Lower($"{scene.Objects[owner].Texture}"), scene.Objects[owner].Marked ? "white outline" : ""];
+            return concepts.Select(concept => names.Contains(concept)).ToArray();
+        })];
+    }
+
+    private static string Lower(string name) => name.ToLowerInvariant();
+}
