@@ -25,6 +25,8 @@ public sealed record OpenClipConfig
 /// </summary>
 public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
 {
+    private const string VisionClass = "visual.class_embedding";
+
     private static readonly string[] s_unbuilt =
         ["qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc", "attentional_pool", "embed_cls", "use_pad_mask"];
 
@@ -64,31 +66,34 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
     protected override HookedModel Build(OpenClipConfig config) => new ClipModel(config.Vision, config.Text, config.LogitBias);
 
     /// <inheritdoc/>
-    protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains("logit_bias") };
+    protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains(ClipWeights.Prefix(source, VisionClass, "") + "logit_bias") };
 
+    // A checkpoint saved in the middle of training has its model under "state_dict.", often "state_dict.module.".
     /// <inheritdoc/>
     protected override WeightMap Weights(OpenClipConfig config, TensorSource source)
     {
-        var prefix = source.Names.Any(name => name.StartsWith("text.", StringComparison.Ordinal)) ? "text." : "";
-        var map = new WeightMap()
-            .Copy("logit_scale", "logit_scale")
-            .Ignore("attn_mask", "the causal mask")
-            .Under("vision.", "visual.", tower =>
+        var root = ClipWeights.Prefix(source, VisionClass, "");
+        var text = source.Names.Any(name => name.StartsWith(root + "text.", StringComparison.Ordinal)) ? "text." : "";
+        return new WeightMap().Ignore("optimizer.*", "training state").Ignore("scaler.*", "training state").Under("", root, model =>
+        {
+            model.Copy("logit_scale", "logit_scale").Ignore("attn_mask", "the causal mask");
+            if (config.LogitBias) model.Copy("logit_bias", "logit_bias");
+            model.Under("vision.", "visual.", tower =>
             {
                 tower.Copy("cls_token", "class_embedding").Copy("patch.weight", "conv1.weight").Copy("pos_embed", "positional_embedding")
                     .OpenClipBlocks(config.Vision.Layers, config.Vision.LayerScale)
                     .Pair("ln_final", "ln_post").Copy("head.weight", "proj", matrix => matrix.t());
                 if (config.Vision.PreNorm) tower.Pair("ln_pre", "ln_pre");
-            })
-            .Under("text.", prefix, tower =>
+            });
+            model.Under("text.", text, tower =>
             {
                 tower.Copy("token_embed", "token_embedding.weight").Copy("pos_embed", "positional_embedding")
                     .OpenClipBlocks(config.Text.Layers, config.Text.LayerScale).Pair("ln_final", "ln_final");
                 if (config.Text.ProjectionBias) tower.Pair("head", "text_projection");
                 else tower.Copy("head.weight", "text_projection", matrix => matrix.t());
-                if (prefix.Length > 0) tower.Ignore("attn_mask", "the causal mask");
+                if (text.Length > 0) tower.Ignore("attn_mask", "the causal mask");
             });
-        return config.LogitBias ? map.Copy("logit_bias", "logit_bias") : map;
+        });
     }
 
     private static ClipVisionConfig ReadVision(ConfigReader json, int embedding, bool quick)

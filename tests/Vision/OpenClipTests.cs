@@ -23,6 +23,17 @@ public sealed class OpenClipTests
     }
 
     [Fact]
+    public void A_checkpoint_from_the_middle_of_training_loads()
+    {
+        using var scope = NewDisposeScope();
+        using var copy = new CheckpointCopy(Gelu, tensors: tensors => tensors.Select(tensor => tensor.Renamed("state_dict.module." + tensor.Name))
+            .Append(ones(3).ToStored("optimizer.state.0.exp_avg")), weights: "open_clip_pytorch_model.bin");
+        using var model = copy.Load();
+        using var expected = TensorSource.Open(Fixture.Path($"models/{Gelu}/expected.safetensors"));
+        Assert.All(Verification.Compare(model, expected), row => Assert.True(row.Passed && row.Place is not null, row.Key));
+    }
+
+    [Fact]
     public void The_wrong_gelu_fails_verification()
     {
         using var copy = new CheckpointCopy(Gelu, config => config["model_cfg"]!["quick_gelu"] = true);
