@@ -56,7 +56,8 @@ public sealed class SmallTrainer : IDisposable
         if (activations.ndim != 2 || activations.shape[0] < 2)
             throw new ShapeException($"Training needs a matrix of at least two vectors [n, d]; [{string.Join(", ", activations.shape)}] was given.");
         options.Validate(activations.shape[1]);
-        using var data = activations.detach().to(ScalarType.Float32).contiguous().DetachFromDisposeScope();
+        using var scope = NewDisposeScope();
+        var data = activations.detach().to(ScalarType.Float32).contiguous();
         using var trainer = new SmallTrainer(data.narrow(0, 0, Math.Min(InitRows, data.shape[0])), options);
         trainer.Run(data, progress, stop);
         return trainer.Finished(card);
