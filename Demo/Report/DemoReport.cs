@@ -12,6 +12,8 @@ namespace Prisma.Demo;
 /// </summary>
 public sealed class DemoReport : IDisposable
 {
+    private const double ClearMatch = 0.6;  // of FeatureConcept.Score
+
     private readonly HookedModel _model;
     private readonly ISparseCoder _coder;
     private readonly DemoOptions _options;
@@ -75,6 +77,8 @@ public sealed class DemoReport : IDisposable
                 score.Method + (score.IsBaseline ? " (baseline)" : ""), Percent(score.EnergyAmongObjects), Percent(score.AreaAmongObjects),
                 score.Ratio.ToString("f2", CultureInfo.InvariantCulture), Percent(score.EnergyOfPicture), Percent(score.AreaOfPicture), Percent(score.Pointing),
             }), best: contest.Best);
+        report.Text("Raw attention asks for no class: it shows where this model's class token reads, which in this task is the marked object and little else, so it does about as well. "
+            + "Maps are drawn on an 8 × 8 grid; even a perfect map of which patches the object covers spills a tenth of its energy on objects that touch it.");
         var scenes = Shown();
         using var scope = NewDisposeScope();
         var people = scenes.Select(scene => JudgedScenes.ForPeople(scene)).ToList();
@@ -126,17 +130,18 @@ public sealed class DemoReport : IDisposable
         var scenes = Shown().Take(3).ToList();
         using var scope = NewDisposeScope();
         using var reading = FeatureReading.Read(_model, JudgedScenes.Pixels(scenes), _coder);
-        var names = matches.GroupBy(match => match.Feature).ToDictionary(group => group.Key, group => group.First().Concept);
+        var clear = matches.Where(match => match.Score > ClearMatch && match.Concept != "ground").DistinctBy(match => match.Feature).ToList();
         var tiles = new List<HeatmapTile>();
         for (var k = 0; k < scenes.Count; k++)
         {
             var (picture, geometry) = JudgedScenes.ForPeople(scenes[k]);
             tiles.Add(new HeatmapTile("scene", picture, null));
-            tiles.AddRange(reading.Top(k, 5).Select(feature => new HeatmapTile(
-                names.TryGetValue(feature.Feature, out var concept) ? $"feature {feature.Feature} ({concept})" : $"feature {feature.Feature}", picture, reading.Map(k, feature.Feature, geometry))));
+            var present = clear.Where(match => FeatureConcepts.IsIn(scenes[k], match.Concept)).OrderByDescending(match => match.Score).Take(4).ToList();
+            tiles.AddRange(present.Select(match => new HeatmapTile($"{match.Feature}: {match.Concept}", picture, reading.Map(k, match.Feature, geometry))));
+            for (var empty = present.Count; empty < 4; empty++) tiles.Add(new HeatmapTile("", picture, null));
         }
-        Add(report, folder, files, "features.png", "The five strongest features on three scenes; in brackets the property that a feature matches best of all features.",
-            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 180, Label = "activation" }, columns: 6, scales: HeatmapScales.Each));
+        Add(report, folder, files, "features.png", "Features that match a property clearly, on three scenes that show it. The number is the feature, the word what it was matched with on other scenes.",
+            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 180, Label = "activation" }, columns: 5, scales: HeatmapScales.Each));
         Ablations(report, scenes[0], reading);
     }
 

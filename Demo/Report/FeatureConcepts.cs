@@ -50,6 +50,10 @@ public static class FeatureConcepts
         return Best(codes, concepts, highest, patches);
     }
 
+    /// <summary>Whether some object of a scene has the property.</summary>
+    public static bool IsIn(Scene scene, string concept) =>
+        concept == "ground" || scene.Objects.Any(item => Properties(item).Contains(concept));
+
     private static List<FeatureConcept> Best(List<(float[] Values, bool[][] Shown)> codes, List<string> concepts, float[] highest, int patches)
     {
         var features = highest.Length;
@@ -95,11 +99,13 @@ public static class FeatureConcepts
         var owners = PatchTruth.Objects(ScenePainter.Owners(scene.Objects), Scene.Width, Scene.Width / Grid);
         return [.. owners.Select(owner =>
         {
-            string[] names = owner < 0 ? ["ground"]
-                : [Lower($"{scene.Objects[owner].Shape}"), Lower($"{scene.Objects[owner].Colour}"), Lower($"{scene.Objects[owner].Texture}"), scene.Objects[owner].Marked ? "white outline" : ""];
+            var names = owner < 0 ? ["ground"] : Properties(scene.Objects[owner]);
             return concepts.Select(concept => names.Contains(concept)).ToArray();
         })];
     }
+
+    private static string[] Properties(SceneObject item) =>
+        [Lower($"{item.Shape}"), Lower($"{item.Colour}"), Lower($"{item.Texture}"), item.Marked ? "white outline" : "no white outline"];
 
     private static string Lower(string name) => name.ToLowerInvariant();
 }

@@ -21,7 +21,7 @@ public sealed record HeatmapContest(string Best, IReadOnlyList<MethodScore> Scor
         progress.Report($"choosing a heatmap method on {options.Choosing} scenes");
         var choosing = JudgedScenes.ForJudging(JudgedScenes.Draw(SceneSplit.Choosing, options.Choosing));
         var first = Judge.Score(model, choosing, options: judging, stop: stop);
-        var best = Judge.Best(first).Method;
+        var best = Judge.Best([.. first.Where(score => score.Method != Attention)]).Method;
         progress.Report($"scoring {best} and others on {options.Scoring} other scenes");
         var scenes = JudgedScenes.Draw(SceneSplit.Scoring, options.Scoring);
         var methods = AttributionMethod.All.Where(method => first.Any(score => score.Method == method.Name)
@@ -30,8 +30,11 @@ public sealed record HeatmapContest(string Best, IReadOnlyList<MethodScore> Scor
         return new HeatmapContest(best, scores, Wrong(model, scenes));
     }
 
+    // Raw attention asks for no target, so it cannot explain an answer: it is what the chosen method is held against.
+    private const string Attention = "attention";
+
     // Scored beside the best one in the demo: they cost a pass or two.
-    private static readonly string[] Shown = ["attention", "rollout", "grad-cam", "gradient-x-input"];
+    private static readonly string[] Shown = [Attention, "rollout", "grad-cam", "gradient-x-input"];
 
     private static int Wrong(HookedModel model, IReadOnlyList<Scene> scenes)
     {

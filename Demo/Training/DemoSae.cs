@@ -7,6 +7,9 @@ namespace Prisma.Demo;
 /// <summary>Trains the demo's sparse autoencoder on one layer of the demo's vision transformer: all tokens, class token and patches alike.</summary>
 public static class DemoSae
 {
+    /// <summary>What the demo's vision transformer calls itself; the coder names it as the model it was trained on.</summary>
+    public const string ModelName = "prisma-net/demo-vit";
+
     private const int ScenesPerPass = 100;
 
     /// <summary>Trains on scenes that the model was trained on and measures on held-out ones. The caller disposes the result.</summary>
@@ -24,7 +27,7 @@ public static class DemoSae
         var card = new CoderCard
         {
             Architecture = "", Inputs = 0, Features = 0, Outputs = 0, Reads = [site], Writes = [site],
-            Origin = new Provenance { ModelName = "prisma-net/demo-vit", HookName = site.ToString(), Scope = TokenScope.All },
+            Origin = new Provenance { ModelName = ModelName, HookName = site.ToString(), Scope = TokenScope.All },
         };
         Coder coder;
         using (Tensor tokens = Tokens(model, site, options.TrainingScenes, stop))

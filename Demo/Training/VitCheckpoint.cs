@@ -58,6 +58,7 @@ internal static class VitCheckpoint
         var shapes = Enum.GetValues<ShapeKind>();
         return new JsonObject
         {
+            ["_name_or_path"] = DemoSae.ModelName,
             ["architectures"] = new JsonArray("ViTForImageClassification"),
             ["model_type"] = "vit",
             ["hidden_size"] = options.Width,
