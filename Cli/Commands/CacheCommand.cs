@@ -24,6 +24,7 @@ internal sealed class CacheCommand : Verb
         var output = Common.Out(command, "Where to write the values, as safetensors");
         var process = new Option<string[]>("--process") { HelpName = "STEP", Description = "Rewrite the weights first: fold-ln, center-writing, fold-value-biases; repeatable, none by default" };
         command.Options.Add(process);
+        var splice = new SpliceOption(command);
         var dtype = new Option<string>("--dtype") { HelpName = "float32|float16|bfloat16|float64", DefaultValueFactory = _ => "float32", Description = "The type of written floating-point values" };
         command.Options.Add(dtype);
         var device = Common.Device(command);
@@ -42,7 +43,8 @@ internal sealed class CacheCommand : Verb
             loaded.To(where);
             var input = new ModelInput();
             foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));
-            var plan = Plan(parsed.GetValue(hooks) ?? []);
+            using var coder = splice.Open(parsed, terminal);
+            var plan = splice.Into(Plan(parsed.GetValue(hooks) ?? []), coder, loaded, input, parsed, parsed.GetValue(force));
             using var recording = loaded.Run(input, plan);
             var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
                 .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();

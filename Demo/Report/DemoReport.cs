@@ -12,6 +12,7 @@ namespace Prisma.Demo;
 /// </summary>
 public sealed class DemoReport : IDisposable
 {
+    private const int FeaturesPerScene = 4;
     private const double ClearMatch = 0.6;  // of FeatureConcept.Score
 
     private readonly HookedModel _model;
@@ -127,21 +128,20 @@ public sealed class DemoReport : IDisposable
             + "Since it is known what was drawn on every patch, each feature can be held against it: of the patches where it fires, how many show the property, and of those that show it, where does it fire?");
         report.Table(["property", "best feature", "fires on it (precision)", "finds it (recall)", "base rate"],
             matches.Select(match => new[] { match.Concept, $"{match.Feature}", Percent(match.Precision), Percent(match.Recall), Percent(match.BaseRate) }));
-        var scenes = Shown().Take(3).ToList();
+        var clear = matches.Where(match => match.Score > ClearMatch && match.Concept != "ground").DistinctBy(match => match.Feature).ToList();
+        List<FeatureConcept> Present(Scene scene) => [.. clear.Where(match => FeatureConcepts.IsIn(scene, match.Concept)).Take(FeaturesPerScene)];
+        var scenes = JudgedScenes.Draw(SceneSplit.HeldOut, 40).Where(scene => Present(scene).Count == FeaturesPerScene).Take(3).ToList();
         using var scope = NewDisposeScope();
         using var reading = FeatureReading.Read(_model, JudgedScenes.Pixels(scenes), _coder);
-        var clear = matches.Where(match => match.Score > ClearMatch && match.Concept != "ground").DistinctBy(match => match.Feature).ToList();
         var tiles = new List<HeatmapTile>();
         for (var k = 0; k < scenes.Count; k++)
         {
             var (picture, geometry) = JudgedScenes.ForPeople(scenes[k]);
             tiles.Add(new HeatmapTile("scene", picture, null));
-            var present = clear.Where(match => FeatureConcepts.IsIn(scenes[k], match.Concept)).OrderByDescending(match => match.Score).Take(4).ToList();
-            tiles.AddRange(present.Select(match => new HeatmapTile($"{match.Feature}: {match.Concept}", picture, reading.Map(k, match.Feature, geometry))));
-            for (var empty = present.Count; empty < 4; empty++) tiles.Add(new HeatmapTile("", picture, null));
+            tiles.AddRange(Present(scenes[k]).Select(match => new HeatmapTile($"{match.Feature}: {match.Concept}", picture, reading.Map(k, match.Feature, geometry))));
         }
         Add(report, folder, files, "features.png", "Features that match a property clearly, on three scenes that show it. The number is the feature, the word what it was matched with on other scenes.",
-            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 180, Label = "activation" }, columns: 5, scales: HeatmapScales.Each));
+            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 180, Label = "activation" }, columns: 1 + FeaturesPerScene, scales: HeatmapScales.Each));
         Ablations(report, scenes[0], reading);
     }
 
