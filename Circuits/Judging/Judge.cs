@@ -49,9 +49,13 @@ public static class Judge
         return scores;
     }
 
-    /// <summary>The method with the highest share of energy on the target among those that are no baselines; choose on other pictures than it is reported on.</summary>
+    /// <summary>
+    /// The method with the highest share of energy on the target among those that explain an answer: baselines are left out, and so are
+    /// methods whose maps are the same for every target (raw attention, rollout). Choose on other pictures than you report on.
+    /// </summary>
     public static MethodScore Best(IReadOnlyList<MethodScore> scores) =>
-        scores.Where(score => !score.IsBaseline).MaxBy(score => score.EnergyAmongObjects) ?? throw new OptionsException("Only baselines were judged; there is no best method.");
+        scores.Where(score => score.UsesTarget).MaxBy(score => score.EnergyAmongObjects)
+        ?? throw new OptionsException("Only methods that ignore the target were judged; there is no best explanation.");
 
     /// <summary>The scores as a text table, best first, baselines below.</summary>
     public static string Table(IReadOnlyList<MethodScore> scores)
@@ -63,7 +67,7 @@ public static class Judge
         text.Append(curves ? $" {"deletion",9} {"insertion",10}\n" : "\n");
         foreach (var score in scores.OrderBy(score => score.IsBaseline).ThenByDescending(score => score.EnergyAmongObjects))
         {
-            text.Append(CultureInfo.InvariantCulture, $"{score.Method + (score.IsBaseline ? " (baseline)" : ""),-28} {score.EnergyAmongObjects,10:P1} ± {score.EnergyError,5:P1} {score.AreaAmongObjects,7:P1} {score.Ratio,6:F2} {score.EnergyOfPicture,11:P1} {score.AreaOfPicture,7:P1} {score.Pointing,9:P1}");
+            text.Append(CultureInfo.InvariantCulture, $"{score.Method + (score.IsBaseline ? " (baseline)" : score.UsesTarget ? "" : " (any target)"),-28} {score.EnergyAmongObjects,10:P1} ± {score.EnergyError,5:P1} {score.AreaAmongObjects,7:P1} {score.Ratio,6:F2} {score.EnergyOfPicture,11:P1} {score.AreaOfPicture,7:P1} {score.Pointing,9:P1}");
             text.Append(curves ? string.Create(CultureInfo.InvariantCulture, $" {score.Deletion,9:F3} {score.Insertion,10:F3}\n") : "\n");
         }
         return text.ToString();
@@ -97,6 +101,7 @@ public static class Judge
         {
             Method = method.Name,
             IsBaseline = method.IsBaseline,
+            UsesTarget = method.UsesTarget,
             Pictures = results.Count,
             EnergyAmongObjects = mean,
             EnergyError = Math.Sqrt(variance / results.Count),

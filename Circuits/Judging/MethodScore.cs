@@ -9,6 +9,9 @@ public sealed record MethodScore
     /// <summary>Whether it knows nothing about the model.</summary>
     public required bool IsBaseline { get; init; }
 
+    /// <summary>Whether its maps depend on the target; those that do not explain no answer, and are something to beat.</summary>
+    public required bool UsesTarget { get; init; }
+
     /// <summary>The number of pictures.</summary>
     public required int Pictures { get; init; }
 

@@ -143,6 +143,39 @@ public sealed class AttributionLaws
     }
 
     [Fact]
+    public void Through_a_linear_embedding_pixels_and_tokens_share_the_same_integral()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Tiny.Vit();
+        using var pictures = Tiny.Pictures(1);
+        var options = new AttributionOptions { Steps = 20, Batch = 7 };
+        var pixels = AttributionMethod.Named("integrated-gradients").Explain(model, pictures, new ClassLogit(1), options)[0];
+        var tokens = AttributionMethod.Named("token-integrated-gradients").Explain(model, pictures, new ClassLogit(1), options)[0];
+        Close.Check("patch sums", tensor(pixels.Heatmap.Values.ToArray()), tensor(tokens.Heatmap.Values.ToArray()), 1e-5, 1e-3);
+    }
+
+    [Fact]
+    public void Value_flow_is_the_direct_effect_of_each_source_token()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Tiny.Vit();
+        using var pictures = Tiny.Pictures(2);
+        var map = AttributionMethod.Named("value-flow").Explain(model, pictures, new ClassLogit(1))[1];
+        // A small share of one patch's values taken away wherever they are read, the pattern as it was.
+        const double Step = 1e-2;
+        const int Token = 1 + 4 + 2;
+        using var plain = model.Run(pictures, HookPlan.Empty.Keep(Site.Pattern[1], Site.V[1]));
+        var pattern = plain.Cache[Site.Pattern[1]].select(3, Token).transpose(1, 2).unsqueeze(-1);
+        var part = pattern * plain.Cache[Site.V[1]].narrow(1, Token, 1);
+        double Logit(double factor)
+        {
+            using var run = model.Run(pictures, HookPlan.Empty.Edit(Site.Z[1], (z, _) => z + part * factor));
+            return run.Main[1, 1].item<float>();
+        }
+        Assert.Equal((Logit(Step) - Logit(-Step)) / (2 * Step), map.Heatmap[0, 1, 2], 1e-3);
+    }
+
+    [Fact]
     public void Gradient_times_input_agrees_with_finite_differences()
     {
         using var scope = NewDisposeScope();
