@@ -38,11 +38,11 @@ public sealed class DenseCodes : Codes
     public override Tensor ActivePerFeature()
     {
         using var active = _values.ne(0);
-        return active.sum(0);
+        return active.sum([0]);
     }
 
     /// <inheritdoc/>
-    public override Tensor SumPerFeature() => _values.sum(0);
+    public override Tensor SumPerFeature() => _values.sum([0]);
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _values.Dispose();

@@ -49,7 +49,7 @@ internal sealed class FidelitySums(string name)
 
     private static void Accumulate(double[] into, Tensor rows)
     {
-        var sums = rows.sum(0).cpu().data<double>().ToArray();
+        var sums = rows.sum([0]).cpu().data<double>().ToArray();
         for (var k = 0; k < into.Length; k++) into[k] += sums[k];
     }
 }

@@ -16,7 +16,7 @@ internal static class GeometricMedian
         for (var k = 0; k < MaxIterations; k++)
         {
             var weights = (rows - median).norm(1, keepdim: true).clamp_min(1e-7).reciprocal();
-            var next = (rows * weights).sum(0) / weights.sum();
+            var next = (rows * weights).sum([0]) / weights.sum();
             var moved = (next - median).norm().item<float>();
             median = next;
             if (moved < Enough) break;
