@@ -23,6 +23,13 @@ public sealed record CoderCard
     /// <summary>The places it predicts: those it reads, for an autoencoder.</summary>
     public IReadOnlyList<HookSite> Writes { get; init; } = [];
 
+    /// <summary>Whether activations [..., heads, d_head] are flattened to d_in; so at <c>attn.hook_z</c>, or where the file says so.</summary>
+    public bool FlattensHeads
+    {
+        get => field || Reads.Any(site => site.Kind == Site.Z);
+        init;
+    }
+
     /// <summary>Where it comes from.</summary>
     public Provenance Origin { get; init; } = new();
 

@@ -43,7 +43,7 @@ public sealed class CoderCatalog
         return found.Count switch
         {
             1 => found[0].Format.Read(found[0], options ?? CoderOptions.None),
-            0 => throw new CheckpointException($"'{path}' holds no coder of a known format ({string.Join(", ", Formats.Select(format => format.Name))}). {Contents(path)}"),
+            0 => throw Damage(path) ?? new CheckpointException($"'{path}' holds no coder of a known format ({string.Join(", ", Formats.Select(format => format.Name))}). {Contents(path)}"),
             _ => throw new CheckpointException(
                 $"'{path}' holds {found.Count} coders; name one: {string.Join(", ", found.Select(one => Path.GetRelativePath(path, one.Weights)).Take(40))}{(found.Count > 40 ? ", …" : "")}."),
         };
@@ -52,6 +52,21 @@ public sealed class CoderCatalog
     // One coder may be stored in several files; formats claim each coder once, so the same weights file is counted once too.
     private IEnumerable<CoderCandidate> Claimed(CoderFolder folder) =>
         Formats.SelectMany(format => format.Claims(folder)).DistinctBy(candidate => candidate.Weights, StringComparer.Ordinal);
+
+    // A file that is no readable checkpoint at all says so itself.
+    private static CheckpointException? Damage(string path)
+    {
+        if (!File.Exists(path) || path.EndsWith(".json", StringComparison.Ordinal)) return null;
+        try
+        {
+            using var source = TensorSource.Open(path);
+            return null;
+        }
+        catch (CheckpointException damage)
+        {
+            return damage;
+        }
+    }
 
     private static IEnumerable<CoderFolder> Below(string path)
     {

@@ -6,12 +6,12 @@ namespace Prisma.Sae;
 /// <summary>How a tensor of activations becomes rows for a coder, and a prediction becomes a tensor of the same shape.</summary>
 internal readonly record struct CoderRows(long[] Leading, long[] Tail, ScalarType Type)
 {
-    // [..., d_in] as it is; [..., heads, d_head] is flattened where the product is d_in.
+    // [..., d_in] as it is; [..., heads, d_head] flattened where the coder reads heads and the product is d_in.
     internal static CoderRows Of(CoderCard card, Tensor x)
     {
         var shape = x.shape;
         if (shape.Length >= 1 && shape[^1] == card.Inputs) return new CoderRows(shape[..^1], [card.Outputs], x.dtype);
-        if (shape.Length >= 2 && shape[^1] * shape[^2] == card.Inputs)
+        if (card.FlattensHeads && shape.Length >= 2 && shape[^1] * shape[^2] == card.Inputs)
             return new CoderRows(shape[..^2], card.Outputs == card.Inputs ? shape[^2..] : [card.Outputs], x.dtype);
         throw new ShapeException(
             $"{card.Name} reads vectors of {card.Inputs} (d_in); the activations are [{string.Join(", ", shape)}]. Check the model and the place.");

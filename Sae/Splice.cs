@@ -21,7 +21,17 @@ public static class Splice
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(coder);
         options ??= SpliceOptions.Default;
-        var placement = CoderPlacement.Of(coder, model, input, options);
+        return Into(plan, coder, CoderPlacement.Of(coder, model, input, options), options);
+    }
+
+    /// <summary>The plan with the coder where it was found to belong before: for many plans of one model.</summary>
+    /// <exception cref="OptionsException">An edit names a feature or token that is not there.</exception>
+    public static HookPlan Into(HookPlan plan, ISparseCoder coder, CoderPlacement placement, SpliceOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(plan);
+        ArgumentNullException.ThrowIfNull(coder);
+        ArgumentNullException.ThrowIfNull(placement);
+        ArgumentNullException.ThrowIfNull(options);
         CheckEdits(coder.Card, options, placement);
         if (placement.Reads == placement.Writes)
             return plan.Edit(placement.Reads, (value, _) => Replace(placement, value, own => Changed(coder, options, placement, own, own)));

@@ -31,10 +31,13 @@ public sealed class PrismaFormat : CoderFormat
         var hasConfig = folder.Json("config.json") is { } config && IsConfig(config);
         foreach (var file in folder.EndingWith(s_endings).Where(file => !file.EndsWith(Companion, StringComparison.Ordinal)))
         {
-            if (folder.TensorNames(file) is not { } names || !names.Any(name => name == "W_enc" || name.EndsWith(".W_enc", StringComparison.Ordinal))) continue;
+            // A damaged file beside a configuration is claimed, so that reading it says what is wrong.
+            var names = folder.TensorNames(file);
+            if (names is null ? !hasConfig : !names.Any(name => name == "W_enc" || name.EndsWith(".W_enc", StringComparison.Ordinal))) continue;
             if (hasConfig) yield return new CoderCandidate(this, folder[file], folder["config.json"]);
-            else if (names.Contains("autoencoder.state_dict.W_enc")) yield return new CoderCandidate(this, folder[file]);
-            else if (names.Contains("state_dict.W_enc") && CarriesConfig(folder[file])) yield return new CoderCandidate(this, folder[file]);
+            else if (names!.Contains("W_enc") && !folder.EndingWith(".json").Any()) yield return new CoderCandidate(this, folder[file]);
+            else if (names!.Contains("autoencoder.state_dict.W_enc")) yield return new CoderCandidate(this, folder[file]);
+            else if (names!.Contains("state_dict.W_enc") && CarriesConfig(folder[file])) yield return new CoderCandidate(this, folder[file]);
         }
     }
 
@@ -69,7 +72,9 @@ public sealed class PrismaFormat : CoderFormat
             using var document = JsonDocument.Parse(File.ReadAllBytes(file));
             return (document.RootElement.Clone(), Layout.Current);
         }
-        var root = ((TorchPickle)source).Root;
+        if (source is not TorchPickle pickle || !pickle.Root.Keys.Any(key => key is "cfg" or "config"))
+            throw new CheckpointException($"'{candidate.Weights}' is a plain state dict: the config.json that belongs beside it is missing, and its activation, normalisation and place with it.");
+        var root = pickle.Root;
         if (root.TryGet("config", out var first)) return (JsonSerializer.SerializeToElement(first.ToJson()), Layout.FirstReleases);
         var json = JsonSerializer.SerializeToElement(root["cfg"].ToJson());
         var isOld = !json.TryGetProperty("architecture", out _) && !json.TryGetProperty("layer_subtype", out _);
@@ -92,7 +97,7 @@ public sealed class PrismaFormat : CoderFormat
         var weights = new CoderWeights
         {
             Encoder = tensors.TakeTransposed("W_enc", inputs, features),
-            EncoderBias = tensors.Take("b_enc", features),
+            EncoderBias = gated && !tensors.Has("b_enc") ? zeros(features) : tensors.Take("b_enc", features),
             Decoder = tensors.Take("W_dec", features, outputs),
             InputBias = inputBias,
             OutputBias = transcodes ? tensors.Take("b_dec_out", outputs) : inputBias.clone(),

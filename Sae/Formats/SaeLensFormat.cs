@@ -20,7 +20,9 @@ public sealed class SaeLensFormat : CoderFormat
     public override IEnumerable<CoderCandidate> Claims(CoderFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        if (folder.Has(WeightsFile) && folder.Has(ConfigFile)) yield return new CoderCandidate(this, folder[WeightsFile], folder[ConfigFile]);
+        if (!folder.Has(WeightsFile)) yield break;
+        if (folder.Has(ConfigFile)) yield return new CoderCandidate(this, folder[WeightsFile], folder[ConfigFile]);
+        else if (!folder.EndingWith(".json").Any()) yield return new CoderCandidate(this, folder[WeightsFile]);
     }
 
     /// <inheritdoc/>
@@ -29,8 +31,10 @@ public sealed class SaeLensFormat : CoderFormat
         ArgumentNullException.ThrowIfNull(candidate);
         ArgumentNullException.ThrowIfNull(options);
         using var scope = NewDisposeScope();
+        if (candidate.Config is not { } file)
+            throw new CheckpointException($"'{candidate.Weights}' has no {ConfigFile} beside it: what its numbers mean is not known.");
         using var source = TensorSource.Open(candidate.Weights);
-        var config = new CoderConfig(Parse(candidate.Config!), candidate.Config!, options);
+        var config = new CoderConfig(Parse(file), file, options);
         var tensors = new CoderTensors(source.Tensors, candidate.Weights);
         var coder = Build(config, tensors, candidate, options);
         return OneConvention.Check(coder, options, selects: coder is BatchTopKCoder);
@@ -58,7 +62,7 @@ public sealed class SaeLensFormat : CoderFormat
         CheckSize(config, "d_sae", features);
         var weights = Weights(config, tensors, kind, inputs, features, outputs);
         var origin = Origin(config, candidate);
-        var coder = Assemble(config, tensors, kind, weights, options, new CoderCard
+        return Assemble(config, tensors, kind, weights, options, new CoderCard
         {
             Architecture = kind.Architecture,
             Inputs = inputs,
@@ -66,9 +70,9 @@ public sealed class SaeLensFormat : CoderFormat
             Outputs = outputs,
             Reads = HookNames.Read(origin.HookName),
             Writes = HookNames.Read(config.Text("metadata.hook_name_out", "hook_name_out") ?? origin.HookName),
+            FlattensHeads = Flattens(config, origin.HookName),
             Origin = origin with { ByFormat = config.ByFormatNotes },
         });
-        return coder;
     }
 
     private static CoderWeights Weights(CoderConfig config, CoderTensors tensors, Kind kind, int inputs, int features, int outputs)
@@ -118,6 +122,8 @@ public sealed class SaeLensFormat : CoderFormat
                 var perRow = config.Number("k") ?? throw config.Open("k", "how many features a row keeps on average");
                 var threshold = tensors.Scalar("topk_threshold");
                 if (Rescales(config)) weights = weights.FoldDecoderNorms().Folded;
+                if (options.Select is null)
+                    config.ByFormat("select", threshold is null ? "batch" : "threshold", threshold is null ? "no topk_threshold is stored" : "the stored topk_threshold; --select batch selects as training did");
                 make = () => new BatchTopKCoder(card, weights, perRow, threshold, options.Select);
                 break;
             default:
@@ -183,6 +189,14 @@ public sealed class SaeLensFormat : CoderFormat
                 throw config.Unknown("normalize_activations", name, "none", "layer_norm", "constant_norm_rescale", "expected_average_only_in");
         }
     }
+
+    private static bool Flattens(CoderConfig config, string hook) => config.Text("reshape_activations") switch
+    {
+        null => hook.Contains("hook_z", StringComparison.Ordinal) && config.ByFormat("reshape_activations", true, "the place is hook_z"),
+        "none" => false,
+        "hook_z" => true,
+        var other => throw config.Unknown("reshape_activations", other, "none", "hook_z"),
+    };
 
     private static Provenance Origin(CoderConfig config, CoderCandidate candidate) => new()
     {

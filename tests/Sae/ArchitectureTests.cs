@@ -88,8 +88,11 @@ public sealed class ArchitectureTests
             Toy.Card("jumprelu"),
             new CoderWeights
             {
-                Encoder = Toy.Rows * scale.unsqueeze(1), EncoderBias = magnitude, Decoder = Toy.Rows,
-                OutputBias = tensor(new[] { .1f, -.2f, .3f }), InputBias = tensor(new[] { .1f, -.2f, .3f }),
+                Encoder = Toy.Rows * scale.unsqueeze(1),
+                EncoderBias = magnitude,
+                Decoder = Toy.Rows,
+                OutputBias = tensor(new[] { .1f, -.2f, .3f }),
+                InputBias = tensor(new[] { .1f, -.2f, .3f }),
             },
             (magnitude - scale * gate).clamp_min(0));
         var x = randn(5000, 3, generator: generator) * 2;

@@ -102,12 +102,49 @@ public sealed class CoderFileTests
     }
 
     [Fact]
-    public void A_formats_of_another_library_is_named()
+    public void A_format_of_another_library_is_named()
     {
         using var folder = new TempFolder();
         folder.Put("cfg.json", Encoding.UTF8.GetBytes("{\"k\": 2}"));
         folder.Put("sae.safetensors", [1, 2, 3]);
         Assert.Contains("sparsify", Assert.Throws<CheckpointException>(() => CoderFile.Open(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("prisma_topk", "weights.pt")]
+    [InlineData("prisma_pickled", "n_images_130007.pt")]
+    [InlineData("saelens6_topk", "sae_weights.safetensors")]
+    public void A_truncated_file_is_refused_with_its_name(string name, string file)
+    {
+        using var folder = new TempFolder();
+        Copy(name, folder.Path);
+        var bytes = File.ReadAllBytes(folder[file]);
+        File.WriteAllBytes(folder[file], bytes[..(bytes.Length / 2)]);
+        Assert.Contains(file, Assert.Throws<CheckpointException>(() => CoderFile.Open(folder[file])).Message, StringComparison.Ordinal);
+        File.WriteAllBytes(folder[file], []);
+        Assert.Contains("0 bytes", Assert.Throws<CheckpointException>(() => CoderFile.Open(folder[file])).Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("prisma_topk", "config.json")]
+    [InlineData("saelens6_topk", "cfg.json")]
+    public void A_missing_configuration_is_named(string name, string file)
+    {
+        using var folder = new TempFolder();
+        Copy(name, folder.Path);
+        File.Delete(folder[file]);
+        Assert.Contains(file, Assert.Throws<CheckpointException>(() => CoderFile.Open(folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Heads_are_flattened_only_where_the_coder_reads_heads()
+    {
+        using var scope = NewDisposeScope();
+        using var heads = CoderFile.Open(Fixture.Path("saes/saelens3_hook_z"));
+        using var plain = CoderFile.Open(Fixture.Path("saes/saelens3_standard"));
+        using var encoded = SaeEncode.Run(heads, randn(6, 2, 4));
+        Assert.Equal([6, 2, 4], encoded.Prediction.shape);
+        Assert.Throws<ShapeException>(() => plain.Encode(randn(6, 2, 4)));
     }
 
     [Fact]

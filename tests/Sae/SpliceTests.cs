@@ -184,6 +184,8 @@ public sealed class SpliceTests : IDisposable
 
     private static CoderCard Card(HookSite? reads = null, HookSite? writes = null, Provenance? origin = null) => Toy.Card("standard") with
     {
-        Reads = [reads ?? s_site], Writes = [writes ?? reads ?? s_site], Origin = origin ?? new Provenance(),
+        Reads = [reads ?? s_site],
+        Writes = [writes ?? reads ?? s_site],
+        Origin = origin ?? new Provenance(),
     };
 }

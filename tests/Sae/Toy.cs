@@ -13,7 +13,10 @@ internal static class Toy
 
     internal static CoderCard Card(string architecture, int inputs = 3, int features = 4) => new()
     {
-        Architecture = architecture, Inputs = inputs, Features = features, Outputs = inputs,
+        Architecture = architecture,
+        Inputs = inputs,
+        Features = features,
+        Outputs = inputs,
     };
 
     internal static CoderWeights Weights(bool subtractsBias = true) => new()
