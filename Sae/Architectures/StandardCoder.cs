@@ -18,9 +18,10 @@ public sealed class StandardCoder(
     public StandardActivation Activation => activation;
 
     /// <inheritdoc/>
-    protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias));
+    protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias, activation, slope));
 
-    private Tensor Apply(Tensor pre) => activation switch
+    /// <summary>The activation, entry by entry.</summary>
+    internal static Tensor Apply(Tensor pre, StandardActivation activation, double slope = UsualSlope) => activation switch
     {
         StandardActivation.Relu => pre.relu(),
         StandardActivation.TanhRelu => pre.relu().tanh(),
