@@ -79,17 +79,17 @@ public sealed class TrainedStandard(CoderShape shape, StandardOptions options, l
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new StandardCoder(card, CopyWeights(), options.Activation);
 
-    // What dead features would write if exp(pre) were their activity, at half the error's length, is pulled towards the error; the whole is
-    // given the size of the reconstruction loss.
+    // Without dead features this is a constant of the reconstruction loss's size, as in the reference.
+    // What dead features would write if exp(pre) were their activity, at half the error's length, is pulled towards the error; every
+    // number of it is given the size of the reconstruction loss.
     private Tensor Ghost(Tensor pre, Tensor prediction, Tensor target, Tensor dead)
     {
         var places = dead.nonzero().squeeze(1);
-        if (places.shape[0] == 0) return zeros(1).sum();
         var error = (target - prediction).detach();
         var written = pre.index_select(1, places).exp().matmul(Decoder.index_select(0, places));
         var length = error.norm(-1, keepdim: true) / (written.norm(-1, keepdim: true).detach() * 2 + 1e-6);
         var spread = (error - error.mean([0], keepdim: true)).norm(-1, keepdim: true);
-        var loss = ((written * length - error).square() / spread).mean();
-        return loss * (Distance(prediction, target).detach() / (loss.detach() + 1e-6));
+        var each = (written * length - error).square() / spread;
+        return (each * (Distance(prediction, target).detach() / (each.detach() + 1e-6))).mean();
     }
 }

@@ -48,6 +48,6 @@ public sealed class TrainingParityTests
         var parameters = stored.Name.StartsWith("after", StringComparison.Ordinal);
         var (relative, absolute) = parameters ? (0, (name.Contains("ghost", StringComparison.Ordinal) ? 3e-4 : 1e-4) * largest) : (1e-4, 1e-5 * largest);
         var worst = want.Zip(have, (w, h) => Math.Abs(w - h) - relative * Math.Abs(w)).DefaultIfEmpty(0).Max();
-        return worst <= absolute + 1e-12 ? null : $"{stored.Name}: off by {worst:g3}, {absolute:g3} allowed; want {want[0]:g6}, have {have[0]:g6} first";
+        return worst <= absolute + 1e-12 ? null : $"{stored.Name}: off by {worst:g3}, {absolute:g3} allowed; want {string.Join(" ", want.Take(6).Select(x => $"{x:g6}"))}, have {string.Join(" ", have.Take(6).Select(x => $"{x:g6}"))}";
     }
 }
