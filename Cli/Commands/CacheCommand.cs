@@ -29,10 +29,12 @@ internal sealed class CacheCommand : Verb
         command.Options.Add(dtype);
         var device = Common.Device(command);
         var threads = Common.Threads(command);
+        var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            AtomicFile.CheckTarget(parsed.GetValue(output)!, Common.Existing(parsed.GetValue(force)));
             var written = TypeNamed(parsed.GetValue(dtype)!);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
             var steps = (parsed.GetValue(process) ?? []).Select(Processing.Parse).ToList();
@@ -48,7 +50,8 @@ internal sealed class CacheCommand : Verb
             using var recording = loaded.Run(input, plan);
             var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
                 .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();
-            Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded), Common.Existing(parsed.GetValue(force)));
+            Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded, coder?.Card), Common.Existing(parsed.GetValue(force)));
+            if (parsed.GetValue(json)) terminal.Json(values.Select(value => new { name = value.Item1, value.Item2.shape }));
             terminal.Remark($"Wrote {values.Count} tensors to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });
