@@ -73,6 +73,12 @@ internal sealed class AttributeCommand : Verb
             options.Check();
             // A target that the model does not have is found here and not behind the first methods.
             using (var plain = loaded.Run(pixels, wanted.Ask(HookPlan.Empty))) wanted.Of(plain).Dispose();
+            if (loaded.LayoutOf(pixels) is { } layout)
+            {
+                var (seconds, _) = Estimate.Probe(loaded, pixels, HookPlan.Empty);
+                var (_, bytes) = Estimate.Probe(loaded, pixels, HookPlan.Empty.Keep(point => !point.OnDemand));
+                Estimate.Say(terminal, seconds * pixels.shape[0] * work.Sum(method => method.Passes(layout, options)), bytes * options.Batch);
+            }
             var maps = new List<IReadOnlyList<AttributionMap>>();
             foreach (var method in work)
             {

@@ -47,6 +47,9 @@ internal sealed class CacheCommand : Verb
             foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));
             using var coder = splice.Open(parsed, terminal);
             var plan = splice.Into(Plan(parsed.GetValue(hooks) ?? []), coder, loaded, input, parsed, parsed.GetValue(force));
+            // A large batch is worth one example more.
+            var batch = input.Min(pair => pair.Value.dim() > 0 ? pair.Value.shape[0] : 0);
+            if (batch >= 8 && Estimate.Probe(loaded, input, plan) is var (seconds, bytes)) Estimate.Say(terminal, seconds * batch, bytes * batch);
             using var recording = loaded.Run(input, plan);
             var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
                 .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();
