@@ -24,6 +24,7 @@ public sealed class StandardCoder(
     {
         StandardActivation.Relu => pre.relu(),
         StandardActivation.TanhRelu => pre.relu().tanh(),
+        StandardActivation.Identity => pre,
         StandardActivation.LeakyRelu => pre.leaky_relu(slope),
         _ => throw new OptionsException($"{activation} is no activation of a standard coder."),
     };
