@@ -87,6 +87,19 @@ public sealed class CoderWeights
         outputBias: OutputBias * scaleOut + shiftOut,
         inputBias: InputBias is { } bias ? bias / scale + shift : shift.expand(Inputs).clone());
 
+    /// <summary>
+    /// What has to be added to products with the encoder where another bias is subtracted from the input than here: W_enc·(other − own), [F].
+    /// Null where both are the same bits.
+    /// </summary>
+    internal Tensor? ShiftFor(Tensor? inputBias)
+    {
+        if (InputBias is null && inputBias is null || InputBias is not null && inputBias is not null && InputBias.Equals(inputBias)) return null;
+        using var scope = NewDisposeScope();
+        // In double precision: the biases may nearly cancel.
+        var difference = (inputBias ?? zeros(Inputs)).to(ScalarType.Float64) - (InputBias ?? zeros(Inputs)).to(ScalarType.Float64);
+        return Encoder.to(ScalarType.Float64).matmul(difference.unsqueeze(1)).squeeze(1).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
+
     /// <summary>Takes the tensors out of every scope, dense and in float32, and checks that their sizes agree.</summary>
     /// <exception cref="ShapeException">They do not.</exception>
     internal void Keep(string owner)

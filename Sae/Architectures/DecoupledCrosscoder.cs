@@ -48,6 +48,15 @@ public sealed class DecoupledCrosscoder : ICoder
     /// <summary>The weights. Borrowed.</summary>
     public CoderWeights Weights => _weights;
 
+    /// <summary>n: [sites, F]. Borrowed.</summary>
+    public Tensor Norms => _norms;
+
+    /// <summary>θ: [sites, F] or [sites, 1]; null where the selection is over the batch. Borrowed.</summary>
+    public Tensor? Thresholds => _thresholds;
+
+    /// <summary>How many features a row keeps at each site, on average over the batch; null where there are thresholds.</summary>
+    public int? K => _k;
+
     /// <summary>Whether the format defines a selection over the batch for it, so that it can be chosen.</summary>
     internal bool SelectsBatchwise { get; init; }
 

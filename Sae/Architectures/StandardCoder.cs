@@ -17,6 +17,9 @@ public sealed class StandardCoder(
     /// <summary>What is done with pre-activations.</summary>
     public StandardActivation Activation => activation;
 
+    /// <summary>The slope of a leaky ReLU.</summary>
+    public double Slope => slope;
+
     /// <inheritdoc/>
     protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias));
 

@@ -20,7 +20,7 @@ public sealed class SparsifyFormat : StateDictFormat
     public override IEnumerable<CoderCandidate> Claims(CoderFolder folder)
     {
         ArgumentNullException.ThrowIfNull(folder);
-        if (folder.Has(WeightsFile)) yield return new CoderCandidate(this, folder[WeightsFile], folder.Has(ConfigName) ? folder[ConfigName] : null);
+        if (folder.Has(WeightsFile) && !OwnFormat.IsOne(folder.Json("config.json"))) yield return new CoderCandidate(this, folder[WeightsFile], folder.Has(ConfigName) ? folder[ConfigName] : null);
     }
 
     /// <inheritdoc/>
