@@ -90,7 +90,7 @@ public sealed class CrosscoderFormat : StateDictFormat
             return Enum.IsDefined((Normalization)(int)id)
                 ? (Normalization)(int)id
                 : throw config.Unknown("code_normalization_id", id.ToString("g"), "1 CROSSCODER", "2 SAE", "3 MIXED", "4 NONE", "5 DECOUPLED");
-        var name = config.Text("code_normalization", "trainer.code_normalization")
+        var name = config.Text("code_normalization", "trainer.code_normalization", "trainer.dict_class_kwargs.code_normalization")
             ?? config.ByFormat("code_normalization", "CROSSCODER", "the only one when the file was written");
         return Enum.TryParse<Normalization>(name, ignoreCase: true, out var known) && Enum.IsDefined(known)
             ? known

@@ -61,6 +61,7 @@ public sealed partial class DictionaryLearningFormat : StateDictFormat
     private protected override Func<ICoder> Build(CoderReading reading)
     {
         var kind = reading.Config.Text("trainer.dict_class", "dict_class") ?? ClassOf(reading);
+        if (reading.Tensors.ShapeOf("encoder.bias") is [var features]) reading.CheckSize("trainer.dict_size", checked((int)features));
         if (reading.Options.Convention == Raw && kind != "AutoEncoder")
             throw new OptionsException($"'{reading.Candidate.Weights}' holds a {kind}, which has one convention only: --convention {Raw} does not apply.");
         return kind switch
@@ -184,8 +185,8 @@ public sealed partial class DictionaryLearningFormat : StateDictFormat
         };
     }
 
-    private static CoderCard Card(CoderReading reading, string architecture, CoderWeights weights) =>
-        CoderReading.Card(architecture, weights, reading.Origin("dictionary_learning", reading.Config.Text("trainer.lm_name") ?? "", Place(reading.Config)));
+    private static CoderCard Card(CoderReading reading, string architecture, CoderWeights weights) => CoderReading.Card(
+        architecture, weights, reading.Origin("dictionary_learning", reading.Config.Text("trainer.lm_name") ?? "", Place(reading.Config)));
 
     // Names of the library's own trainers, such as resid_post_layer_8; others are kept as they are.
     private static string Place(CoderConfig config)

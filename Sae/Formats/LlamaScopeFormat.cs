@@ -88,7 +88,9 @@ public sealed class LlamaScopeFormat : StateDictFormat
     // √d over the data's average length, at the place that is read and the place that is written.
     private static (double In, double Out) Scales(CoderConfig config, int width)
     {
-        if (config.Text("norm_activation") is not ("dataset-wise" or null)) return (1, 1);
+        var kind = config.Text("norm_activation") ?? config.ByFormat("norm_activation", "dataset-wise", "the library's default");
+        if (kind == "inference") return (1, 1);
+        if (kind != "dataset-wise") throw config.Unknown("norm_activation", kind, "dataset-wise", "inference");
         double Scale(string side) => Math.Sqrt(width) / (config.Number($"dataset_average_activation_norm.{side}")
             ?? throw config.Open($"dataset_average_activation_norm.{side}", "the average length of the data's vectors"));
         return (Scale("in"), Scale("out"));

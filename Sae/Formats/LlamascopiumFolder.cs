@@ -28,7 +28,9 @@ internal static class LlamascopiumFolder
     /// <summary>√d over the average length of the data at a place; null where the file stores none, or the data's norm is not folded.</summary>
     internal static double? Scale(CoderConfig config, CoderTensors tensors, string place, int width)
     {
-        if (config.Text("norm_activation") is not ("dataset-wise" or null)) return null;
+        var kind = config.Text("norm_activation") ?? config.ByFormat("norm_activation", "dataset-wise", "the library's default");
+        if (kind == "inference") return null;
+        if (kind != "dataset-wise") throw config.Unknown("norm_activation", kind, "dataset-wise", "inference");
         return tensors.Scalar(ScalePrefix + place) is { } norm && double.IsFinite(norm) && norm > 0 ? Math.Sqrt(width) / norm : null;
     }
 

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Prisma.Core;
 using static TorchSharp.torch;
 
@@ -9,6 +10,9 @@ namespace Prisma.Sae;
 /// </summary>
 public sealed class MwhannaFormat : CoderFormat
 {
+    private static readonly JsonElement s_places = JsonSerializer.SerializeToElement(
+        new Dictionary<string, string> { ["feature_input_hook"] = Site.MlpModuleIn.Name, ["feature_output_hook"] = Site.MlpOut.Name });
+
     private static readonly string[] s_marks = ["wandb-config.yaml", "wanb-config.yaml"];
 
     /// <inheritdoc/>
@@ -35,7 +39,10 @@ public sealed class MwhannaFormat : CoderFormat
         var folder = new CoderFolder(Path.GetDirectoryName(candidate.Weights)!);
         // The places stand in circuit-tracer's configuration, if it is there.
         var beside = folder.EndingWith(".yaml").FirstOrDefault(file => CircuitTracerFormat.IsConfig(folder.Yaml(file)));
-        var config = new CoderConfig(beside is null ? ConfigFile.Empty : ConfigFile.Read(folder[beside]), beside is null ? candidate.Weights : folder[beside], options);
+        var config = beside is null
+            ? new CoderConfig(s_places, candidate.Weights, options)
+            : new CoderConfig(ConfigFile.Read(folder[beside]), folder[beside], options);
+        if (beside is null) config.ByFormat("feature_input_hook", "mlp.hook_in", "the only place; it writes hook_mlp_out");
         var make = TranscoderFile.Read(candidate.Weights, config, CircuitTracerFormat.Number(candidate.Weights), firstRelease: false);
         config.Finish();
         var coder = make();

@@ -35,7 +35,7 @@ public sealed class PrismaFormat : CoderFormat
             var names = folder.TensorNames(file);
             if (names is null ? !hasConfig : !names.Any(name => name == "W_enc" || name.EndsWith(".W_enc", StringComparison.Ordinal))) continue;
             if (hasConfig) yield return new CoderCandidate(this, folder[file], folder["config.json"]);
-            else if (names!.Contains("W_enc") && !folder.EndingWith(".json").Any()) yield return new CoderCandidate(this, folder[file]);
+            else if (names!.Contains("W_enc") && !folder.EndingWith(".json", ".yaml", ".yml").Any() && !PlainFormat.IsOne(folder.Shapes(file)!)) yield return new CoderCandidate(this, folder[file]);
             else if (names!.Contains("autoencoder.state_dict.W_enc")) yield return new CoderCandidate(this, folder[file]);
             else if (names!.Contains("state_dict.W_enc") && CarriesConfig(folder[file])) yield return new CoderCandidate(this, folder[file]);
         }

@@ -13,7 +13,7 @@ public sealed class ConvertTests
         ["circuit-tracer"] = 30,
         ["dictionary_learning"] = 30,
         ["openai"] = 15,
-        ["prisma"] = 0,
+        ["prisma"] = 1,
         ["prisma-sae/1"] = 104,
         ["saelens"] = 50,
         ["sdxl-unbox"] = 5,
@@ -108,6 +108,44 @@ public sealed class ConvertTests
             Assert.Equal([Site.ResidPost[8]], coder.Card.Reads);
             Assert.Equal("EleutherAI/pythia-70m-deduped", coder.Card.Origin.ModelName);
         }
+    }
+
+    [Theory]
+    [InlineData("gated")]
+    [InlineData("leaky")]
+    [InlineData("transcoder")]
+    [InlineData("own input bias")]
+    public void ViT_Prisma_can_say_more_than_autoencoders_with_one_bias(string kind)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TempFolder();
+        using var generator = new Generator(3);
+        Tensor Random(params long[] shape) => randn(shape, generator: generator);
+        var transcodes = kind == "transcoder";
+        var card = Toy.Card("standard", 4, 12) with { Reads = [Site.Ln2Normalized[1]], Writes = [transcodes ? Site.MlpOut[1] : Site.Ln2Normalized[1]] };
+        var weights = new CoderWeights
+        {
+            Encoder = Random(12, 4),
+            EncoderBias = kind == "gated" ? zeros(12) : Random(12),
+            Decoder = Random(12, 4),
+            OutputBias = Random(4),
+            InputBias = transcodes ? null : Random(4),
+            Skip = transcodes ? Random(4, 4) : null,
+        };
+        using Coder coder = kind switch
+        {
+            "gated" => new GatedCoder(card, weights, Random(12), Random(12), Random(12)),
+            "leaky" => new StandardCoder(card, weights, StandardActivation.LeakyRelu, 0.2),
+            _ => new StandardCoder(card, weights),
+        };
+        CoderWriters.Named("prisma").Write(coder, folder.Path);
+        using var again = CoderFile.Open(folder.Path);
+        Assert.Equal((card.Reads[0], card.Writes[0]), (again.Card.Reads[0], again.Card.Writes[0]));
+        var x = Random(20, 4);
+        using var before = SaeEncode.Run(coder, x);
+        using var after = SaeEncode.Run(again, x);
+        Same("features", after.Features, before.Features, exact: false);
+        Same("x_hat", after.Prediction, before.Prediction, exact: false);
     }
 
     private static void Same(string what, Tensor got, Tensor want, bool exact)

@@ -249,6 +249,36 @@ public sealed class FormulaTests : IDisposable
         Check(x, codes, codes.matmul(dictionary), new CoderOptions { Set = new Dictionary<string, string> { ["top_k"] = "3" } });
     }
 
+    [Theory]
+    [InlineData("""{"schema": 5, "cfg": {"d_model": 6, "activation": {"cls": "TopK", "params": {"top_k": 3}}}}""", 3, false)]
+    [InlineData("""{"schema": 1, "cls": "Relu", "cfg": {"d_vit": 6}}""", null, true)]
+    [InlineData("""{"d_vit": 6, "exp_factor": 2}""", null, true)]
+    public void Saev_says_what_it_is_in_a_line_before_the_archive(string header, int? k, bool subtracts)
+    {
+        var (encoder, bias, decoder, b) = (Random(Width, Features), Random(Features), Random(Features, Width), Random(Width));
+        TorchArchive.Write(_folder["plain.pt"], [("W_dec", decoder), ("b_dec", b), ("W_enc", encoder), ("b_enc", bias)]);
+        File.WriteAllBytes(_folder["sae.pt"], [.. Encoding.UTF8.GetBytes(header + "\n"), .. File.ReadAllBytes(_folder["plain.pt"])]);
+        File.Delete(_folder["plain.pt"]);
+        var x = Random(5, Width);
+        var pre = (subtracts ? x - b : x).matmul(encoder) + bias;
+        var codes = k is { } kept ? TopK(pre, kept) : pre.relu();
+        Check(x, codes, codes.matmul(decoder) + b);
+    }
+
+    [Fact]
+    public void A_plain_state_dict_is_read_when_everything_it_leaves_open_is_said()
+    {
+        var (encoder, bias, decoder, b) = (Random(Features, Width), Random(Features), Random(Width, Features), Random(Width));
+        TorchArchive.Write(_folder["sae.pt"], [("b_dec", b), ("W_enc", encoder), ("b_enc", bias), ("W_dec", decoder)]);
+        var message = Assert.Throws<CheckpointException>(() => CoderFile.Open(_folder.Path)).Message;
+        foreach (var key in new[] { "--set activation=relu|", "--set apply_b_dec_to_input=true|false", "--set normalize_activations=none|" })
+            Assert.Contains(key, message, StringComparison.Ordinal);
+        var x = Random(5, Width);
+        var codes = ((x - b).matmul(encoder.t()) + bias).relu();
+        var said = new Dictionary<string, string> { ["activation"] = "relu", ["apply_b_dec_to_input"] = "true", ["normalize_activations"] = "none" };
+        Check(x, codes, codes.matmul(decoder.t()) + b, new CoderOptions { Set = said });
+    }
+
     [Fact]
     public void Half_precision_and_wrapped_names_are_read_in_float32()
     {
