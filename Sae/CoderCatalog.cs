@@ -9,6 +9,8 @@ public sealed class CoderCatalog
     // A search downwards is meant for a checkpoint's folder, not for a disk.
     private const int MaxFolders = 10_000;
 
+    private static readonly string[] s_checkpoints = [".pt", ".pth", ".safetensors", ".npz", ".bin", ".pkl"];
+
     /// <summary>Finds every concrete format in the assemblies.</summary>
     public CoderCatalog(params IEnumerable<Assembly> assemblies) : this(
         assemblies.SelectMany(assembly => assembly.GetTypes())
@@ -67,9 +69,14 @@ public sealed class CoderCatalog
     private IEnumerable<CoderCandidate> Claimed(CoderFolder folder) =>
         Formats.SelectMany(format => format.Claims(folder)).DistinctBy(candidate => candidate.Weights, StringComparer.Ordinal);
 
-    // A file that is no readable checkpoint at all says so itself.
+    // A file that is no readable checkpoint at all says so itself, also where a folder has nothing else.
     private static CheckpointException? Damage(string path)
     {
+        if (Directory.Exists(path))
+        {
+            return Directory.EnumerateFiles(path, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4, AttributesToSkip = FileAttributes.ReparsePoint })
+                .Where(file => s_checkpoints.Contains(Path.GetExtension(file))).Take(MaxFolders).Select(Damage).FirstOrDefault(damage => damage is not null);
+        }
         if (!File.Exists(path) || path.EndsWith(".json", StringComparison.Ordinal)) return null;
         try
         {

@@ -38,6 +38,10 @@ public sealed class CoderFolder
         return found;
     }
 
+    /// <summary>Whether a configuration is there and cannot be read: a format that would use it claims its weights, so that reading says so.</summary>
+    public bool IsDamaged(string file) =>
+        Has(file) && (file.EndsWith(".json", StringComparison.Ordinal) ? Json(file) : Yaml(file)) is null;
+
     /// <summary>A YAML mapping by its file name, as JSON; null where it is missing or no mapping.</summary>
     public JsonElement? Yaml(string file)
     {

@@ -23,7 +23,8 @@ public sealed partial class CircuitTracerFormat : CoderFormat
         ArgumentNullException.ThrowIfNull(folder);
         var layers = LayerFiles(folder).ToList();
         if (MwhannaFormat.Single(folder) is not null) yield break;
-        var config = folder.EndingWith(s_yaml).FirstOrDefault(file => IsConfig(folder.Yaml(file)));
+        var config = folder.EndingWith(s_yaml).FirstOrDefault(file => IsConfig(folder.Yaml(file)))
+            ?? folder.EndingWith(s_yaml).FirstOrDefault(file => layers.Count > 0 && folder.IsDamaged(file));
         if (config is not null && (layers.Count > 0 || folder.Yaml(config)!.Value.TryGetProperty("transcoders", out _)))
             yield return new CoderCandidate(this, folder[config], folder[config]) { Extent = CoderExtent.Folder };
         foreach (var file in layers)

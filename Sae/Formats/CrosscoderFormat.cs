@@ -33,7 +33,7 @@ public sealed class CrosscoderFormat : StateDictFormat
             if (folder.Shapes(file) is not { } shapes) continue;
             var sites = shapes.Where(tensor => tensor.Key is "encoder.weight" or "decoder.weight" or "ae.encoder.weight" or "ae.decoder.weight").ToList();
             if (sites.Count == 2 && sites.All(tensor => tensor.Value.Count == 3))
-                yield return new CoderCandidate(this, folder[file], DictionaryLearningFormat.Config(folder) ?? (folder.Json("config.json") is null ? null : folder["config.json"]));
+                yield return new CoderCandidate(this, folder[file], DictionaryLearningFormat.Config(folder) ?? (folder.Has("config.json") ? folder["config.json"] : null));
         }
     }
 

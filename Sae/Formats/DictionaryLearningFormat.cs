@@ -43,7 +43,7 @@ public sealed partial class DictionaryLearningFormat : StateDictFormat
     internal static string? Config(CoderFolder folder)
     {
         var above = Path.GetFileName(folder.Path) == "checkpoints" && Path.GetDirectoryName(folder.Path) is { } parent ? new CoderFolder(parent) : null;
-        var found = new[] { folder, above }.FirstOrDefault(at => at?.Json(ConfigName) is { } json && json.TryGetProperty("trainer", out _));
+        var found = new[] { folder, above }.FirstOrDefault(at => at is not null && (at.IsDamaged(ConfigName) || at.Json(ConfigName) is { } json && json.TryGetProperty("trainer", out _)));
         return found?[ConfigName];
     }
 

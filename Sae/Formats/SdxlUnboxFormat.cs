@@ -22,7 +22,7 @@ public sealed class SdxlUnboxFormat : StateDictFormat
     {
         ArgumentNullException.ThrowIfNull(folder);
         if (!folder.Has(WeightsFile) || folder.TensorNames(WeightsFile) is { } names && !names.Contains("state_dict.latent_bias")) yield break;
-        var hasConfig = folder.Json(ConfigName) is { } config && config.TryGetProperty("n_dirs_local", out _);
+        var hasConfig = folder.IsDamaged(ConfigName) || folder.Json(ConfigName) is { } config && config.TryGetProperty("n_dirs_local", out _);
         // A damaged file beside a configuration is claimed, so that reading it says what is wrong.
         if (hasConfig || folder.TensorNames(WeightsFile) is not null) yield return new CoderCandidate(this, folder[WeightsFile], hasConfig ? folder[ConfigName] : null);
     }

@@ -138,6 +138,33 @@ public sealed class FoundCodersTests
         }
     }
 
+    // Each file of each coder cut in half, emptied and taken away: a sentence, or the coder all the same, and never anything else.
+    [Theory, MemberData(nameof(EncodeParityTests.Cases), MemberType = typeof(EncodeParityTests))]
+    public void Damaged_and_missing_files_are_refused_by_name(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var folder = new TempFolder();
+        Copy(name, folder.Path);
+        // Files that are coders by themselves: two copies of one, or the layers that a list holds together.
+        var apart = name.StartsWith("overcomplete", StringComparison.Ordinal) || name == "circuit_tracer_plt_gemmascope_npz";
+        var refused = 0;
+        foreach (var file in Directory.GetFiles(folder.Path, "*", SearchOption.AllDirectories))
+        {
+            var content = File.ReadAllBytes(file);
+            foreach (var damaged in new[] { content[..(content.Length / 2)], [], null })
+            {
+                if (damaged is null) File.Delete(file);
+                else File.WriteAllBytes(file, damaged);
+                if (Record.Exception(() => CoderFile.OpenAny(folder.Path).Dispose()) is not { } error) continue;
+                Assert.IsAssignableFrom<PrismaException>(error);
+                Assert.Contains(damaged is null || apart ? folder.Path : Path.GetFileName(file), error.Message, StringComparison.Ordinal);
+                refused++;
+            }
+            File.WriteAllBytes(file, content);
+        }
+        Assert.True(refused > 0 || apart, "nothing was refused");
+    }
+
     [Theory]
     [InlineData("gemma_scope_res")]
     [InlineData("openai_v5_topk")]
