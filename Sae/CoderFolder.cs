@@ -11,7 +11,8 @@ public sealed class CoderFolder
 
     internal CoderFolder(string path)
     {
-        Path = path;
+        // Formats read places from the names of folders, also those above.
+        Path = System.IO.Path.GetFullPath(path);
         Files = [.. Directory.GetFiles(path).Select(file => System.IO.Path.GetFileName(file)).Order(StringComparer.Ordinal)];
     }
 
@@ -58,8 +59,8 @@ public sealed class CoderFolder
         if (_tensors.TryGetValue(file, out var found)) return found;
         try
         {
-            using var source = TensorSource.Open(this[file]).WithoutPrefixes();
-            found = source.Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
+            using var source = TensorSource.Open(this[file]);
+            found = source.WithoutPrefixes().Tensors.ToDictionary(tensor => tensor.Name, tensor => tensor.Shape, StringComparer.Ordinal);
         }
         catch (CheckpointException)
         {

@@ -81,6 +81,7 @@ public sealed partial class GemmaScopeFormat : StateDictFormat
     [GeneratedRegex(@"gemma-scope-(?<size>\d+b)-(?<tuning>pt|it)-(?<site>res|mlp|att|transcoders)\b")]
     private static partial Regex Repository();
 
-    [GeneratedRegex(@"[/\\]embedding[/\\]")]
+    // Not just any folder of that name above.
+    [GeneratedRegex(@"[/\\]embedding[/\\](?:[^/\\]+[/\\]){0,2}[^/\\]+$")]
     private static partial Regex EmbeddingFolder();
 }

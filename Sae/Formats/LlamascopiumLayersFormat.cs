@@ -35,7 +35,7 @@ public sealed class LlamascopiumLayersFormat : StateDictFormat
         var (encoderBias, decoderBias) = (tensors.Take("b_E", sites, features), tensors.Take("b_D", sites, width));
         var scales = places.Select(place => LlamascopiumFolder.Scale(config, tensors, place, width) ?? 1).ToArray();
         LlamascopiumFolder.IgnoreScales(tensors);
-        var factor = tensor([.. scales.Select(scale => (float)scale)]).unsqueeze(1);
+        var factor = tensor(scales.Select(scale => (float)scale).ToArray()).unsqueeze(1);
         var weights = new CoderWeights
         {
             Encoder = tensors.Take("W_E", sites, width, features).permute(2, 0, 1).reshape(features, sites * width).contiguous(),

@@ -105,7 +105,7 @@ public sealed class OvercompleteFormat : StateDictFormat
     // Kept where f ≥ θ: above the next smaller number.
     private static Func<ICoder> Thresholded(Func<string, CoderCard> card, CoderWeights weights, Tensor thresholds)
     {
-        var below = tensor([.. thresholds.data<float>().ToArray().Select(MathF.BitDecrement)]);
+        var below = tensor(thresholds.data<float>().ToArray().Select(MathF.BitDecrement).ToArray());
         return () => new JumpReluCoder(card("jumprelu"), weights, below);
     }
 

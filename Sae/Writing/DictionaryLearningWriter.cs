@@ -18,7 +18,7 @@ public sealed class DictionaryLearningWriter : CoderWriter
     {
         if (CoderForm.NotPlain(coder) is { } reason) return reason;
         var one = (Coder)coder;
-        if (one.Card.Inputs != one.Card.Outputs || one.Weights.Skip is not null) return "the library's coders predict what they read, without a skip connection";
+        if (CoderForm.Transcodes(one)) return "the library's coders predict what they read";
         return CoderForm.Normed(one) ?? one switch
         {
             StandardCoder { Activation: StandardActivation.Relu } => null,

@@ -15,7 +15,7 @@ public sealed class OpenAiWriter : CoderWriter
     {
         if (CoderForm.NotPlain(coder) is { } reason) return reason;
         var one = (Coder)coder;
-        if (one.Card.Inputs != one.Card.Outputs || one.Weights.Skip is not null) return "the library's coders predict what they read, without a skip connection";
+        if (CoderForm.Transcodes(one)) return "the library's coders predict what they read";
         return one switch
         {
             TopKCoder or SignedTopKCoder => one.Weights.Norm == InputNorm.LayerNorm ? null : "the library always normalises the input of top-k coders, and this one does not",

@@ -127,8 +127,8 @@ public sealed class OwnWriter : CoderWriter
         };
         tensors.AddRange(named.Where(tensor => tensor.Value is not null).Select(tensor => (prefix + tensor.Name, tensor.Value!)));
         if (card.Statistics is not { } statistics) return;
-        tensors.Add((prefix + "feature_mean", tensor([.. statistics.Mean])));
-        tensors.Add((prefix + "feature_std", tensor([.. statistics.Deviation])));
+        tensors.Add((prefix + "feature_mean", tensor(statistics.Mean.ToArray())));
+        tensors.Add((prefix + "feature_std", tensor(statistics.Deviation.ToArray())));
     }
 
     private static JsonObject CardOf(CoderCard card) => new()

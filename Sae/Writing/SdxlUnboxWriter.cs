@@ -48,8 +48,8 @@ public sealed class SdxlUnboxWriter : CoderWriter
             new JsonObject(), "state_dict", existing);
         if (card.Statistics is { } statistics)
         {
-            TorchArchive.WriteLone(Path.Combine(folder, "mean.pt"), tensor([.. statistics.Mean]), existing);
-            TorchArchive.WriteLone(Path.Combine(folder, "std.pt"), tensor([.. statistics.Deviation]), existing);
+            TorchArchive.WriteLone(Path.Combine(folder, "mean.pt"), tensor(statistics.Mean.ToArray()), existing);
+            TorchArchive.WriteLone(Path.Combine(folder, "std.pt"), tensor(statistics.Deviation.ToArray()), existing);
         }
         JsonFile.Write(folder, "config.json", config, existing);
     }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 
 namespace Prisma.Sae;
 
-/// <summary>EleutherAI's sparsify: <c>cfg.json</c> and <c>sae.safetensors</c>.</summary>
+/// <summary>EleutherAI's sparsify: <c>cfg.json</c> and <c>sae.safetensors</c>. The library takes the place from the folder's name, such as <c>layers.10</c>.</summary>
 public sealed class SparsifyWriter : CoderWriter
 {
     /// <inheritdoc/>
