@@ -85,6 +85,7 @@ public sealed partial class DictionaryLearningFormat : StateDictFormat
             : tensors.Has("W_enc") ? "JumpReluAutoEncoder"
             : tensors.Has("bias") ? "AutoEncoder"
             : tensors.Has("decoder.bias") ? "AutoEncoderNew"
+            : tensors.Has("activation_mean") ? "BatchTopKSAE"
             : throw reading.Config.Open("dict_class", "AutoEncoderTopK and BatchTopKSAE store the same tensors");
         return reading.Config.ByFormat("dict_class", found, "by the tensors' names");
     }

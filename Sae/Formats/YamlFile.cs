@@ -11,6 +11,7 @@ namespace Prisma.Sae;
 internal static class YamlFile
 {
     private const int MaxBytes = 16 << 20;
+    private const int MaxDepth = 100;
 
     /// <exception cref="CheckpointException">It is no YAML mapping.</exception>
     internal static JsonElement Read(string path)
@@ -18,6 +19,7 @@ internal static class YamlFile
         try
         {
             if (new FileInfo(path).Length > MaxBytes) throw new CheckpointException($"'{path}' is too large for a configuration.");
+            CheckDepth(path);
             var stream = new YamlStream();
             using (var text = File.OpenText(path)) stream.Load(text);
             return stream.Documents is [{ RootNode: YamlMappingNode root }, ..]
@@ -27,6 +29,18 @@ internal static class YamlFile
         catch (YamlException error)
         {
             throw new CheckpointException($"'{path}' is no valid YAML: {error.Message}", error);
+        }
+    }
+
+    // Event by event, before nodes are built by recursion.
+    private static void CheckDepth(string path)
+    {
+        using var text = File.OpenText(path);
+        var parser = new Parser(text);
+        for (var depth = 0; parser.MoveNext();)
+        {
+            depth += parser.Current!.NestingIncrease;
+            if (depth > MaxDepth) throw new CheckpointException($"'{path}' is nested more than {MaxDepth} levels deep: it is no configuration.");
         }
     }
 

@@ -280,6 +280,32 @@ public sealed class FormulaTests : IDisposable
     }
 
     [Fact]
+    public void A_normaliser_of_a_fork_is_folded()
+    {
+        var (encoder, bias, decoder, b, mean, std) = (Random(Features, Width), Random(Features), Random(Width, Features), Random(Width), Random(Width), Random(Width).abs());
+        Safetensors.Write(
+            _folder["model.safetensors"],
+            [
+                ("encoder.weight", encoder), ("encoder.bias", bias), ("decoder.weight", decoder), ("b_dec", b), ("k", tensor(2L)), ("threshold", tensor(0.5f)),
+                ("activation_mean", mean), ("activation_std", std), ("activation_global_scale", tensor(1.5f)), ("target_rms", tensor(1f)),
+            ]);
+        var x = Random(5, Width);
+        var positive = (((x - mean) * 1.5 - b).matmul(encoder.t()) + bias).relu();
+        var codes = positive * positive.gt(0.5);
+        Check(x, codes, (codes.matmul(decoder.t()) + b) / (1.5 + 1e-8) + mean);
+    }
+
+    [Fact]
+    public void Yaml_that_is_no_configuration_is_refused()
+    {
+        File.Copy(Fixture.Path("saes/circuit_tracer_plt_relu/files/layer_0.safetensors"), _folder["layer_0.safetensors"]);
+        Put("config.yaml", "a: " + new string('[', 100_000));
+        Assert.Contains("levels deep", Assert.Throws<CheckpointException>(() => CoderFile.OpenAny(_folder.Path)).Message, StringComparison.Ordinal);
+        Put("config.yaml", "model_kind: [unclosed");
+        Assert.Contains("no valid YAML", Assert.Throws<CheckpointException>(() => CoderFile.OpenAny(_folder.Path)).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Half_precision_and_wrapped_names_are_read_in_float32()
     {
         var (encoder, bias, decoder, b) = (Random(Features, Width).to(float16), Random(Features).to(float16), Random(Width, Features).to(bfloat16), Random(Width).to(float16));
