@@ -22,22 +22,30 @@ internal static class Common
 {
     internal static Option<string> Model(Command to, bool required = true) => Add(to, new Option<string>("--model")
     {
-        Required = required, HelpName = "FOLDER", Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
+        Required = required,
+        HelpName = "FOLDER",
+        Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
     });
 
     internal static Option<string?> Family(Command to) => Add(to, new Option<string?>("--family")
     {
-        HelpName = "NAME", Description = "The model family, where the folder does not tell",
+        HelpName = "NAME",
+        Description = "The model family, where the folder does not tell",
     });
 
     internal static Option<string> Out(Command to, string what, bool required = true) => Add(to, new Option<string>("--out")
     {
-        Required = required, HelpName = "FILE", Description = what,
+        Required = required,
+        HelpName = "FILE",
+        Description = what,
     });
 
     internal static Option<string[]> Images(Command to, bool required = true) => Add(to, new Option<string[]>("--image")
     {
-        Required = required, HelpName = "FILE|FOLDER|GLOB", AllowMultipleArgumentsPerToken = true, Description = "Pictures: files, folders or patterns",
+        Required = required,
+        HelpName = "FILE|FOLDER|GLOB",
+        AllowMultipleArgumentsPerToken = true,
+        Description = "Pictures: files, folders or patterns",
     });
 
     internal static Option<bool> Json(Command to) => Add(to, new Option<bool>("--json") { Description = "Print JSON to standard output" });
@@ -46,17 +54,22 @@ internal static class Common
 
     internal static Option<int> Threads(Command to) => Add(to, new Option<int>("--threads")
     {
-        HelpName = "N", Description = "Threads for the mathematics (default: libtorch's choice)",
+        HelpName = "N",
+        Description = "Threads for the mathematics (default: libtorch's choice)",
     });
 
     internal static Option<string> Device(Command to) => Add(to, new Option<string>("--device")
     {
-        HelpName = "cpu|cuda", DefaultValueFactory = _ => "cpu", Description = "Where to compute",
+        HelpName = "cpu|cuda",
+        DefaultValueFactory = _ => "cpu",
+        Description = "Where to compute",
     });
 
     internal static Option<long> Seed(Command to) => Add(to, new Option<long>("--seed")
     {
-        HelpName = "N", DefaultValueFactory = _ => 0, Description = "The seed of everything random",
+        HelpName = "N",
+        DefaultValueFactory = _ => 0,
+        Description = "The seed of everything random",
     });
 
     internal static ExistingFile Existing(bool force) => force ? ExistingFile.Replace : ExistingFile.Refuse;

@@ -22,7 +22,9 @@ internal sealed class AttributeCommand : Verb
         var images = Common.Images(command);
         var methods = new Option<string[]>("--method")
         {
-            AllowMultipleArgumentsPerToken = true, HelpName = "NAME|all", DefaultValueFactory = _ => ["all"],
+            AllowMultipleArgumentsPerToken = true,
+            HelpName = "NAME|all",
+            DefaultValueFactory = _ => ["all"],
             Description = $"One or several of: {string.Join(", ", AttributionMethod.All.Select(method => method.Name))}",
         };
         var target = new Option<string?>("--target") { HelpName = "TARGET", Description = "class:281, label:cat, diff:A,B, text:a red circle; default: the class that the model chose" };
@@ -46,7 +48,10 @@ internal sealed class AttributeCommand : Verb
             var wanted = new TargetText { Embed = text => Embedding(loaded, folder, text) }.Parse(parsed.GetValue(target), loaded.Card);
             var options = new AttributionOptions
             {
-                Layer = parsed.GetValue(layer), Steps = parsed.GetValue(steps), Batch = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
+                Layer = parsed.GetValue(layer),
+                Steps = parsed.GetValue(steps),
+                Batch = parsed.GetValue(batch),
+                Seed = parsed.GetValue(seed),
                 Geometries = pictures.Geometries,
             };
             var chosen = parsed.GetValue(methods)!;
@@ -72,8 +77,15 @@ internal sealed class AttributeCommand : Verb
                     image = name,
                     maps = maps.Select(map => new
                     {
-                        map[k].Method, map[k].Target, map[k].Score, map[k].Place, map[k].Note, map[k].Forwards,
-                        map[k].Heatmap.Layout.Rows, map[k].Heatmap.Layout.Columns, values = map[k].Heatmap.Values.ToArray(),
+                        map[k].Method,
+                        map[k].Target,
+                        map[k].Score,
+                        map[k].Place,
+                        map[k].Note,
+                        map[k].Forwards,
+                        map[k].Heatmap.Layout.Rows,
+                        map[k].Heatmap.Layout.Columns,
+                        values = map[k].Heatmap.Values.ToArray(),
                     }),
                 }));
             else

@@ -45,7 +45,7 @@ public sealed partial class CircuitTracerFormat : CoderFormat
 
     /// <summary>The files of a folder that are single layers, by number.</summary>
     internal static IEnumerable<string> LayerFiles(CoderFolder folder) => folder.EndingWith(".safetensors")
-        .Where(file => Number(file) is not null && folder.TensorNames(file) is not { } names || Number(file) is not null && TranscoderFile.IsOne(folder.TensorNames(file)!))
+        .Where(file => Number(file) is not null && (folder.TensorNames(file) is not { } names || TranscoderFile.IsOne(names)))
         .OrderBy(Number);
 
     /// <summary>N of <c>layer_N.safetensors</c>; null for other names.</summary>

@@ -57,23 +57,15 @@ public sealed partial class GemmaScope2Format : StateDictFormat
         return (weights, tensors.Take("threshold", features));
     }
 
-    // A path such as transcoder/layer_5_width_16k_l0_small_affine; names in the configuration come first.
+    // A path such as resid_post/layer_5_width_16k_l0_small; names in the configuration come first.
     private static (string Reads, string? Writes) Place(CoderReading reading)
     {
         if (reading.Config.Text("hook_name", "hook_point", "hook_point_in") is { } hook) return (hook, reading.Config.Text("hook_name_out", "hook_point_out"));
         var path = reading.Candidate.Weights;
         if (HookNames.LayerIn(path) is not { } layer) return ("", null);
-        string At(SiteKind kind) => $"blocks.{layer}.{kind.Name}";
-        return Folder().Match(path).Groups["site"].Value switch
-        {
-            "resid_post" => (At(Site.ResidPost), null),
-            "attn_out" => (At(Site.Z), null),
-            "mlp_out" => (At(Site.MlpOut), null),
-            "transcoder" => (At(Site.Ln2Normalized), At(Site.MlpOut)),
-            _ => ("", null),
-        };
+        return Folder().IsMatch(path) ? ($"blocks.{layer}.{Site.ResidPost.Name}", null) : ("", null);
     }
 
-    [GeneratedRegex(@"[/\\](?<site>resid_post|attn_out|mlp_out|transcoder)(?:_all)?[/\\]")]
+    [GeneratedRegex(@"[/\\]resid_post(?:_all)?[/\\]")]
     private static partial Regex Folder();
 }

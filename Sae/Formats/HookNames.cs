@@ -37,8 +37,8 @@ internal static partial class HookNames
         var kind = match.Groups["part"].Value switch
         {
             "" => Site.ResidPost,
-            "mlp" => Site.MlpOut,
-            _ => Site.AttnOut,
+            "mlp" => Site.MlpModuleOut,
+            _ => Site.AttnModuleOut,
         };
         return $"blocks.{match.Groups["layer"].Value}.{kind.Name}";
     }

@@ -44,7 +44,9 @@ public sealed class OpenAiFormat : StateDictFormat
             InputBias = bias.clone(),
             Norm = activation == "TopK" ? config.ByFormat("input_norm", InputNorm.LayerNorm, "always with TopK") : InputNorm.None,
         };
-        var origin = reading.Origin("OpenAI sparse_autoencoder", "gpt2-small", Place(reading.Candidate.Weights));
+        var place = Place(reading.Candidate.Weights);
+        // The published coders, which lie in folders of this form, are all of one model.
+        var origin = reading.Origin("OpenAI sparse_autoencoder", place.Length > 0 ? "gpt2" : "", place);
         CoderCard Card(string architecture) => CoderReading.Card(architecture, weights, origin);
         switch (activation)
         {

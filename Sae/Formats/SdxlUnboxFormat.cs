@@ -46,7 +46,7 @@ public sealed class SdxlUnboxFormat : StateDictFormat
         };
         var k = reading.K("k");
         var folder = Path.GetDirectoryName(reading.Candidate.Weights)!;
-        var card = CoderReading.Card("topk", weights, reading.Origin("sdxl-unbox", "stabilityai/sdxl-turbo", Place(folder))) with { Statistics = Statistics(folder, features) };
+        var card = CoderReading.Card("topk", weights, reading.Origin("sdxl-unbox", "", Place(folder))) with { Statistics = Statistics(folder, features) };
         return () => new TopKCoder(card, weights, k);
     }
 

@@ -19,10 +19,11 @@ internal static class TranscoderFile
     {
         using var source = TensorSource.Open(file);
         var tensors = new CoderTensors(source.Tensors, file);
-        var (weights, selection) = tensors.Has("w_enc") && !tensors.Has("W_enc") ? Thresholded(GemmaScope2Format.Weights(tensors))
-            : tensors.Has("threshold") ? Thresholded(GemmaScopeFormat.Weights(tensors))
+        (CoderWeights Weights, Tensor? Thresholds) read = tensors.Has("w_enc") ? GemmaScope2Format.Weights(tensors)
+            : tensors.Has("threshold") ? GemmaScopeFormat.Weights(tensors)
             : (Weights(tensors, file, firstRelease), null);
-        var make = selection is { } thresholds
+        var weights = read.Weights;
+        var make = read.Thresholds is { } thresholds
             ? () => new JumpReluCoder(Card(file, config, layer, "jumprelu", weights), weights, thresholds)
             : Selected(file, config, tensors, layer, weights);
         tensors.Finish();
@@ -31,8 +32,6 @@ internal static class TranscoderFile
 
     /// <summary>The place of a layer by circuit-tracer's name of its kind; empty where the layer is not known.</summary>
     internal static string Place(string? kind, int? layer) => kind is null || layer is null ? "" : $"blocks.{layer}.{kind}";
-
-    private static (CoderWeights, Tensor?) Thresholded((CoderWeights Weights, Tensor Thresholds) gemma) => gemma;
 
     private static CoderWeights Weights(CoderTensors tensors, string file, bool firstRelease)
     {

@@ -112,6 +112,39 @@ public sealed class FoundCodersTests
         Assert.Contains("GatedAutoEncoder", Assert.Throws<OptionsException>(
             () => CoderFile.Open(Fixture.Path("saes/dictionary_learning_GatedAutoEncoder"), new CoderOptions { Convention = "raw" })).Message, StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("sparsify_sae", "blocks.10.hook_resid_post", "blocks.10.hook_resid_post")]
+    [InlineData("sparsify_sae_bf16", "hook_embed", "hook_embed")]
+    [InlineData("sparsify_transcoder", "blocks.5.mlp.hook_in", "blocks.5.mlp.hook_out")]
+    [InlineData("goodfire_deepseek_r1", "blocks.19.hook_resid_post", "blocks.19.hook_resid_post")]
+    [InlineData("mwhanna_transcoder", "blocks.3.mlp.hook_in", "blocks.3.hook_mlp_out")]
+    [InlineData("llama_scope_r1_distill", "blocks.15.hook_resid_post", "blocks.15.hook_resid_post")]
+    [InlineData("connor_rob_hook_z", "blocks.5.attn.hook_z", "blocks.5.attn.hook_z")]
+    public void Places_are_read_from_names(string name, string reads, string writes)
+    {
+        using var coder = CoderFile.Open(Fixture.Path($"saes/{name}"));
+        Assert.Equal((reads, writes), (coder.Card.Reads.Single().ToString(), coder.Card.Writes.Single().ToString()));
+    }
+
+    [Fact]
+    public void Gemma_scope_tells_its_place_by_the_path()
+    {
+        using var folder = new TempFolder();
+        foreach (var (repository, reads, writes) in new[]
+            {
+                ("gemma-scope-2b-pt-res", Site.ResidPost[20], Site.ResidPost[20]), ("gemma-scope-2b-pt-att", Site.Z[20], Site.Z[20]),
+                ("gemma-scope-2b-pt-transcoders", Site.Ln2Normalized[20], Site.MlpOut[20]),
+            })
+        {
+            var to = folder[$"models--google--{repository}/layer_20/width_16k/average_l0_71"];
+            Directory.CreateDirectory(to);
+            File.Copy(Fixture.Path("saes/gemma_scope_res/files/layer_20/width_16k/average_l0_71/params.npz"), Path.Combine(to, "params.npz"));
+            using var coder = CoderFile.Open(to);
+            Assert.Equal((reads, writes, "gemma-2-2b"), (coder.Card.Reads.Single(), coder.Card.Writes.Single(), coder.Card.Origin.ModelName));
+            Assert.Contains(coder.Card.Origin.ByFormat, note => note.StartsWith("embedding = false", StringComparison.Ordinal));
+        }
+    }
+
     [Fact]
     public void What_features_usually_do_is_known_and_changes_nothing()
     {
