@@ -12,7 +12,7 @@ public static class ByteSize
     {
         var unit = 0;
         while (Math.Abs(bytes) >= 999.5 && unit < s_units.Length - 1) (bytes, unit) = (bytes / 1000, unit + 1);
-        return string.Create(CultureInfo.InvariantCulture, $"{(unit == 0 || bytes >= 99.95 ? bytes.ToString("f0") : bytes.ToString("g3"))} {s_units[unit]}");
+        return string.Create(CultureInfo.InvariantCulture, $"{bytes.ToString(unit == 0 || bytes >= 99.95 ? "f0" : bytes >= 9.995 ? "f1" : "f2")} {s_units[unit]}");
     }
 
     /// <summary>Reads <c>500MB</c>, <c>10 GB</c>, <c>1.5GiB</c> or a plain number of bytes.</summary>

@@ -44,11 +44,16 @@ internal sealed class SaeHarvestCommand : Verb
             loaded.To(Common.DeviceNamed(parsed.GetValue(device)!));
             var options = new HarvestOptions
             {
-                Sites = loaded.Find(parsed.GetValue(hooks)!), Tokens = chosen, Dtype = stored, RowsPerShard = parsed.GetValue(rows),
-                Batch = parsed.GetValue(batch), Seed = parsed.GetValue(seed), Budget = most,
+                Sites = loaded.Find(parsed.GetValue(hooks)!),
+                Tokens = chosen,
+                Dtype = stored,
+                RowsPerShard = parsed.GetValue(rows),
+                Batch = parsed.GetValue(batch),
+                Seed = parsed.GetValue(seed),
+                Budget = most,
             };
-            using var file = parsed.GetValue(tensors) is { } path ? new TensorInputs(TensorSource.Open(path)) : null;
-            var inputs = Inputs(file, parsed.GetValue(images) ?? [], parsed.GetValue(model)!);
+            var inputs = Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], parsed.GetValue(model)!);
+            using var owned = inputs as IDisposable;
             var watch = Stopwatch.StartNew();
             var index = Harvest.Run(loaded, inputs, options, folder,
                 parsed.GetValue(force) ? ExistingHarvest.Replace : ExistingHarvest.Continue, new HarvestReport(terminal, folder, watch));
@@ -61,12 +66,12 @@ internal sealed class SaeHarvestCommand : Verb
         });
     }
 
-    private static IModelInputs Inputs(TensorInputs? file, string[] named, string folder) => (file, named.Length) switch
+    private static IModelInputs Inputs(string? tensors, string[] pictures, string folder) => (tensors, pictures.Length) switch
     {
         (null, 0) => throw new OptionsException("Name pictures with --image, or a file of tensors with --tensors."),
-        (not null, > 0) => throw new OptionsException("--image and --tensors exclude each other: one harvest has one kind of input."),
-        (null, _) => new PictureInputs(named, Preprocess.Load(folder)),
-        _ => file,
+        (null, _) => new PictureInputs(pictures, Preprocess.Load(folder)),
+        ({ } file, 0) => new TensorInputs(TensorSource.Open(file)),
+        _ => throw new OptionsException("--image and --tensors exclude each other: one harvest has one kind of input."),
     };
 
     private static TokenFilter TokensNamed(string name) => name switch

@@ -35,9 +35,10 @@ public static class Harvest
         var reader = new ActivationReader(model, inputs, options.Sites, options.Tokens, options.Dtype);
         var settings = HarvestSettings.Of(model, inputs, reader, options);
         using var place = HarvestFolder.Open(folder);
-        var index = place.Begin(settings, existing);
+        var index = place.Find(settings, existing);
         var total = settings.Rows * settings.RowBytes + settings.Shards * BytesBesideRows;
         place.CheckRoom(index, total, options);
+        index = place.Begin(index);
         using var batches = InputBatch.Read(inputs, Batches(settings, index.Shards.Count), stop);
         Report();
         while (!index.Finished)
