@@ -53,7 +53,7 @@ public sealed class DeadFeatures : IDisposable
         ArgumentNullException.ThrowIfNull(codes);
         using var frozen = no_grad();
         using var scope = NewDisposeScope();
-        NoteCounts(codes.detach().gt(_options.FiresAbove).sum([0L]), codes.shape[0]);
+        NoteCounts(codes.detach().abs().gt(_options.FiresAbove).sum([0L]), codes.shape[0]);
     }
 
     /// <summary>Told once for every part of a step in how many rows each feature fired: int64 [F].</summary>
