@@ -20,6 +20,7 @@ public sealed class HtmlReport(string title)
         th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--edge); text-align: right; } th:first-child, td:first-child { text-align: left; }
         tr.best td { font-weight: 600; }
         .row { display: flex; flex-wrap: wrap; gap: 1.1rem; margin: 1rem 0; } figure { margin: 0; } figure img { display: block; max-width: 100%; border-radius: 4px; }
+        .drawing { margin: 1rem 0; } .drawing svg { width: 100%; max-width: 52rem; height: auto; }
         """;
 
     private readonly StringBuilder _body = new();
@@ -52,6 +53,9 @@ public sealed class HtmlReport(string title)
                 .Append("</figcaption></figure>\n");
         return Add("</div>\n");
     }
+
+    /// <summary>A drawing as SVG, with a caption. The markup goes onto the page as it is, so it must be made by the program, never from outside.</summary>
+    public HtmlReport Drawing(string svg, string caption) => Add($"<figure class=\"drawing\">{svg}<figcaption>{Escaped(caption)}</figcaption></figure>\n");
 
     /// <summary>Writes the page; it appears complete or not at all.</summary>
     public void Save(string path, ExistingFile existing = ExistingFile.Refuse) => AtomicFile.WriteText(path, ToString(), existing);
