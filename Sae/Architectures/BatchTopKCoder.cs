@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -36,12 +37,11 @@ public sealed class BatchTopKCoder : Coder
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {
-        var positive = (products + Weights.EncoderBias).relu();
-        if (Selection == Sae.Selection.Threshold)
-            return SparseCodes.FromDense(positive.masked_fill(positive.le(_threshold!.Value), 0));
-        var flat = positive.flatten();
-        var kept = checked((int)Math.Min(flat.numel(), (long)(K * positive.shape[0])));
-        var (values, places) = flat.topk(kept, 0, sorted: false);
-        return SparseCodes.FromDense(flat.zeros_like().scatter(0, places, values).view(positive.shape));
+        var entries = Selection == Sae.Selection.Threshold
+            ? SparseKernels.Above(products, Weights.EncoderBias, Weights.EncoderBias.full_like(Math.Max(_threshold!.Value, 0)), Expected(products.shape[0]))
+            : SparseKernels.BatchTopK(products, Weights.EncoderBias, Expected(products.shape[0]));
+        return new SparseCodes(entries, Card.Features);
     }
+
+    private long Expected(long rows) => (long)(K * rows);
 }

@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -22,9 +23,6 @@ public sealed class TopKCoder : Coder
     public int K { get; }
 
     /// <inheritdoc/>
-    protected override Codes Select(Tensor products)
-    {
-        var (values, indices) = (products + Weights.EncoderBias).topk(K, 1, sorted: false);
-        return SparseCodes.FromRows(values.relu(), indices, Card.Features);
-    }
+    protected override Codes Select(Tensor products) =>
+        new SparseCodes(SparseKernels.TopK(products, Weights.EncoderBias, K, positiveOnly: true), Card.Features);
 }
