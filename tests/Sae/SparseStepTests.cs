@@ -59,32 +59,34 @@ public sealed class SparseStepTests
             }, threshold: true);
     }
 
-    [Fact]
-    public void Dead_features_learn_what_the_others_leave_over()
+    [Theory]
+    [InlineData(3, 5)]
+    [InlineData(5, 5)]
+    [InlineData(2, 30)]
+    public void Dead_features_learn_what_the_others_leave_over(int k, int number)
     {
         using var run = new SparseRun(12, 40, 12, ScalarType.Float64);
         using var scope = NewDisposeScope();
-        var dead = tensor(new long[] { 1, 5, 6, 20, 39 });
+        long[] places = [.. Enumerable.Range(0, 40).Where(f => f * 7 % 40 < number).Select(f => (long)f)];
         using var step = new SparseStep();
         var p = run.Sparse;
         var forward = step.Forward(run.Input - p[4], p[0], p[1], Select.TopK(4));
         var error = forward.Error(p[2], p[3], run.Target, SparseLoss.Sse(48));
         var left = error.Gradients[0] * (-48 / 2.0);
-        var aux = forward.Among(dead, 3);
-        var auxError = aux.Error(p[2], null, left, SparseLoss.Sse(48, weight: 0.5));
-        var decoder = forward.DecoderGradients(error.Gradients).Plus(aux.DecoderGradients(auxError.Gradients));
-        var encoder = forward.EncoderGradients(error.Codes).Plus(aux.EncoderGradients(auxError.Codes));
+        var aux = SparseDead.Of(forward, p[2], tensor(places), k, left, 2 * 0.5 / 48);
 
         var q = run.Dense;
         var pre = Pre(q, run);
         var residual = run.Target - Decoded(Largest(pre, 4).relu(), q);
         var mask = zeros(40, ScalarType.Bool);
-        foreach (var feature in new[] { 1, 5, 6, 20, 39 }) mask[feature].fill_(true);
-        var guess = Largest(pre.masked_fill(mask.logical_not(), double.NegativeInfinity), 3).relu().matmul(q[2]);
-        var loss = residual.square().sum(1).mean() + (guess - residual.detach()).square().sum(1).mean() * 0.5;
-        var wanted = autograd.grad([loss], [q[0], q[2]]);
-        Close.Check("encoder", encoder.ToDense(40), wanted[0], 1e-10, 1e-10);
-        Close.Check("decoder", decoder.ToDense(40), wanted[1], 1e-10, 1e-10);
+        foreach (var feature in places) mask[feature].fill_(true);
+        var guess = Largest(pre.masked_fill(mask.logical_not(), double.NegativeInfinity), k).relu().matmul(q[2]);
+        var squares = (guess - residual.detach()).square().sum();
+        var wanted = autograd.grad([residual.square().sum(1).mean() + squares * 0.5 / 48], [q[0], q[1], q[2]]);
+        Assert.Equal(squares.item<double>(), aux.Squares, 1e-9);
+        Close.Check("encoder", forward.EncoderGradients(error.Codes).Plus(aux.Encoder).ToDense(40), wanted[0], 1e-10, 1e-10);
+        Close.Check("encoder bias", forward.EncoderBiasGradients(error.Codes) + aux.EncoderBias, wanted[1], 1e-10, 1e-10);
+        Close.Check("decoder", forward.DecoderGradients(error.Gradients).Plus(aux.Decoder).ToDense(40), wanted[2], 1e-10, 1e-10);
     }
 
     [Fact]

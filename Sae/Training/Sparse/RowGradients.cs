@@ -15,6 +15,16 @@ internal sealed class RowGradients(IReadOnlyList<RowPart> parts)
     /// <summary>A gradient that is already a matrix [F, d].</summary>
     internal static RowGradients Of(Tensor dense) => new([new RowPart(dense)]);
 
+    /// <summary>A gradient of some features, ascending int64 [m], as a matrix [m, d]; zero for the others.</summary>
+    internal static RowGradients Of(Tensor dense, Tensor some, long features)
+    {
+        using var scope = NewDisposeScope();
+        var places = arange(0, some.shape[0], int64, some.device);
+        var starts = searchsorted(some, arange(0, features + 1, int64, some.device));
+        var order = new FeatureOrder(starts.MoveToOuterDisposeScope(), places.MoveToOuterDisposeScope(), places);
+        return new([new RowPart(dense, order, ones(some.shape[0], dense.dtype, dense.device).MoveToOuterDisposeScope())]);
+    }
+
     /// <summary>The sum of two gradients.</summary>
     internal RowGradients Plus(RowGradients other) => new([.. Parts, .. other.Parts]);
 
