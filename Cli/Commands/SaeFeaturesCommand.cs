@@ -50,7 +50,9 @@ internal sealed class SaeFeaturesCommand : Verb
                 throw new OptionsException($"--feature {bad}: {coder.Card.Name} has {coder.Card.Features} (0 to {coder.Card.Features - 1}).");
             var options = defaults with
             {
-                Examples = parsed.GetValue(examples), Batch = parsed.GetValue(batch), SaveEvery = parsed.GetValue(save),
+                Examples = parsed.GetValue(examples),
+                Batch = parsed.GetValue(batch),
+                SaveEvery = parsed.GetValue(save),
                 Splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null },
             };
             var tenth = Math.Max(1, files.Count / 10);
