@@ -7,7 +7,7 @@ namespace Prisma.Circuits;
 /// <summary>A histogram of feature densities as a drawing for a page: log scale of the share of vectors, features that never fired apart.</summary>
 public static class DensityChart
 {
-    private const int Width = 820, Height = 300, Left = 62, Bottom = 58, Top = 26, Right = 16, SilentWidth = 64;
+    private const int Width = 820, Height = 300, Left = 62, Bottom = 58, Top = 26, Right = 34, SilentWidth = 100;
     private const double Decades = 10;
 
     /// <summary>The drawing. Its colours follow the page's.</summary>
@@ -28,8 +28,8 @@ public static class DensityChart
             svg.Append(CultureInfo.InvariantCulture, $"<line x1=\"{Left}\" x2=\"{Width - Right}\" y1=\"{plot.Y(tick):f1}\" y2=\"{plot.Y(tick):f1}\" stroke=\"currentColor\" stroke-opacity=\"{(tick == 0 ? ".7" : ".15")}\"/>");
             svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left - 8}\" y=\"{plot.Y(tick) + 4.5:f1}\" text-anchor=\"end\">{tick:n0}</text>\n");
         }
-        Bar(svg, plot, Left + 14, SilentWidth - 28, silent, $"{silent} features never fired", "#b4503c");
-        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left + SilentWidth / 2}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">never</text>\n");
+        Bar(svg, plot, Left + 14, SilentWidth - 64, silent, $"{silent} features never fired", "#b4503c");
+        svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{Left + 14 + (SilentWidth - 64) / 2}\" y=\"{Height - Bottom + 18}\" text-anchor=\"middle\">never</text>\n");
         for (var k = 0; k < shown.Count; k++)
         {
             double from = (k + 1) * Decades / bins.Count - Decades, to = (k + 2) * Decades / bins.Count - Decades;
@@ -56,7 +56,7 @@ public static class DensityChart
         svg.Append(CultureInfo.InvariantCulture, $"<text x=\"{x + 5:f1}\" y=\"{Top - 2}\" opacity=\".75\">dense ›</text>\n");
     }
 
-    private static string Share(int decade) => decade switch { 0 => "100 %", -1 => "10 %", -2 => "1 %", -3 => "0.1 %", _ => $"10^{decade}" };
+    private static string Share(int decade) => decade switch { 0 => "100 %", -1 => "10 %", -2 => "1 %", -3 => "0.1 %", _ => $"10<tspan dy=\"-5\" font-size=\"10\">−{-decade}</tspan>" };
 
     private static int NiceTop(int most)
     {
