@@ -52,13 +52,8 @@ public sealed class DemoReport : IDisposable
         return files;
     }
 
-    /// <summary>Accuracy and the scores of all heatmap methods, as text.</summary>
-    public string Table(CancellationToken stop = default)
-    {
-        var contest = HeatmapContest.Run(_model, _options with { EveryMethod = true }, _progress, stop);
-        return $"{_options.Scoring} scenes with at least two shapes, {contest.Misclassified} of them misclassified; '{contest.Best}' was chosen on {_options.Choosing} other scenes.\n\n"
-            + Judge.Table(contest.Scores);
-    }
+    /// <summary>All heatmap methods on all kinds of question.</summary>
+    public HeatmapContest Contest(CancellationToken stop = default) => HeatmapContest.Run(_model, _options with { EveryMethod = true }, _progress, stop);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -71,13 +66,17 @@ public sealed class DemoReport : IDisposable
     {
         report.Section("Where it looks").Text(
             $"A heatmap shows which places the answer rests on. The method '{contest.Best}' was chosen on {_options.Choosing} scenes and scored on {_options.Scoring} others "
-            + $"({contest.Misclassified} of them misclassified, counted like the rest). A map that knows nothing puts on the marked object what its share of the objects' area deserves.");
+            + $"({contest.ScoredOn.Wrong} of them misclassified: more than come by themselves, so that mistakes count). Where the model names the class of another object, the map should lie on that one. A map that knows nothing puts on the marked object what its share of the objects' area deserves.");
         report.Table(["method", "energy on the marked object, of all objects", "its area, of all objects", "ratio", "energy on it, of the picture", "its area, of the picture", "highest point on it"],
-            contest.Scores.OrderByDescending(score => score.EnergyAmongObjects).Select(score => new[]
+            contest.Main.Scores.OrderByDescending(score => score.EnergyAmongObjects).Select(score => new[]
             {
                 score.Method + (score.IsBaseline ? " (baseline)" : ""), Percent(score.EnergyAmongObjects), Percent(score.AreaAmongObjects),
                 score.Ratio.ToString("f2", CultureInfo.InvariantCulture), Percent(score.EnergyOfPicture), Percent(score.AreaOfPicture), Percent(score.Pointing),
             }), best: contest.Best);
+        var contrast = contest.Tables.FirstOrDefault(table => table.Question == "contrast");
+        if (contrast?.Scores.Single(score => score.Method == contest.Best) is { } asked)
+            report.Text($"Asked what speaks for another object's class against the chosen one, '{contest.Best}' puts {Percent(asked.EnergyAmongObjects)} of the objects' energy on that object, "
+                + $"which has {Percent(asked.AreaAmongObjects)} of their area.");
         report.Text("Raw attention asks for no class: it shows where this model's class token reads, which in this task is the marked object and little else, so it does about as well. "
             + "Maps are drawn on an 8 × 8 grid; even a perfect map of which patches the object covers spills a tenth of its energy on objects that touch it.");
         var scenes = Shown();
