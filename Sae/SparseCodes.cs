@@ -50,6 +50,40 @@ public sealed class SparseCodes : Codes
         return new SparseCodes(indices.masked_select(used), values.masked_select(used), row.masked_select(used), values.shape[0], features);
     }
 
+    /// <summary>Several batches of the same features one after another. The parts stay the caller's.</summary>
+    internal static SparseCodes Concat(IReadOnlyList<SparseCodes> parts)
+    {
+        using var scope = NewDisposeScope();
+        var rows = new List<Tensor>();
+        long done = 0;
+        foreach (var part in parts)
+        {
+            rows.Add(part._rowOfEntry + done);
+            done += part.Rows;
+        }
+        return new SparseCodes(
+            cat([.. parts.Select(part => part.Indices)]), cat([.. parts.Select(part => part.Values)]), cat(rows), done, parts[0].Features);
+    }
+
+    /// <inheritdoc/>
+    public override Codes Slice(long start, long rows)
+    {
+        CheckSlice(start, rows);
+        using var scope = NewDisposeScope();
+        var first = RowStarts[start].item<long>();
+        var length = RowStarts[start + rows].item<long>() - first;
+        return new SparseCodes(
+            Indices.narrow(0, first, length).clone(), Values.narrow(0, first, length).clone(), _rowOfEntry.narrow(0, first, length) - start, rows, Features);
+    }
+
+    /// <inheritdoc/>
+    public override Codes Mapped(Func<Tensor, Tensor> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        using var scope = NewDisposeScope();
+        return new SparseCodes(Indices.clone(), change(Values), _rowOfEntry.clone(), Rows, Features);
+    }
+
     /// <inheritdoc/>
     public override Tensor ToDense()
     {

@@ -47,7 +47,7 @@ public sealed class DemoReport : IDisposable
         Lens(report, folder, files);
         _progress.Report($"matching features with what is drawn on {_options.HeldOut / 2} scenes");
         Features(report, folder, files, stop);
-        report.Note($"Prisma.Net, libtorch {__version__}, {get_num_threads()} threads. Scenes are drawn from seeds; no scene serves two purposes.");
+        report.Note($"Prisma.Net, libtorch {__version__}, {get_num_threads()} {(get_num_threads() == 1 ? "thread" : "threads")}. Scenes are drawn from seeds; no scene serves two purposes.");
         report.Save(files[0], ExistingFile.Replace);
         return files;
     }
@@ -109,16 +109,18 @@ public sealed class DemoReport : IDisposable
         var label = (int)scene.Label;
         report.Section("What its layers know").Text(
             "The logit lens reads the residual stream after every block with the model's own final norm and classifier. Early layers were never trained to be read so, and the class token decides late; the patches show where the evidence gathers.");
-        report.Table(["layer", "the class token says", "probability"], lens.Layers.Select((layer, k) =>
+        report.Table(["layer", "the class token says", "probability"], lens.Layers.Select((_, k) =>
         {
             var top = lens.Top(k, 0, count: 1)[0];
-            return new[] { layer, top.Name, Percent(top.Probability) };
+            return new[] { Stage(k, lens.Layers.Count), top.Name, Percent(top.Probability) };
         }));
         var tiles = new List<HeatmapTile> { new(scene.Caption, picture, null) };
-        tiles.AddRange(lens.Layers.Select((layer, k) => new HeatmapTile(layer, picture, lens.Map(k, 0, label, geometry))));
-        Add(report, folder, files, "lens.png", $"The logit of '{_model.Card.Labels[label]}' read from every patch, layer by layer.",
-            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 170 }, columns: 4, scales: HeatmapScales.Each));
+        tiles.AddRange(lens.Layers.Select((_, k) => new HeatmapTile(Stage(k, lens.Layers.Count), picture, lens.Map(k, 0, label, geometry))));
+        Add(report, folder, files, "lens.png", $"The logit of '{_model.Card.Labels[label]}' read from every patch, layer by layer, in one scale.",
+            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 170, Label = "logit" }, columns: 4, scales: HeatmapScales.Common));
     }
+
+    private static string Stage(int index, int stages) => index == 0 ? "before block 0" : index == stages - 1 ? $"after block {index - 1}, the last" : $"after block {index - 1}";
 
     private void Features(HtmlReport report, string folder, List<string> files, CancellationToken stop)
     {

@@ -5,7 +5,8 @@ namespace Prisma.Sae;
 
 /// <summary>
 /// Trained to keep the k·rows largest of max(0, (x − b_in)·W_enc + b_enc) over a whole batch, so that hard rows get more features; run by a
-/// threshold found in training, f·1[f > θ], or over the batch again. "BatchTopK Sparse Autoencoders" (Bussmann et al. 2024).
+/// threshold found in training, f·1[f > θ], or over the batch again. With <see cref="CoderWeights.CodeNorms"/> n, f·n is compared and f kept.
+/// "BatchTopK Sparse Autoencoders" (Bussmann et al. 2024).
 /// </summary>
 public sealed class BatchTopKCoder : Coder
 {
@@ -30,6 +31,9 @@ public sealed class BatchTopKCoder : Coder
     /// <summary>Features per row on average.</summary>
     public double K { get; }
 
+    /// <summary>The stored θ; null where there is none.</summary>
+    public double? Threshold => _threshold;
+
     /// <summary>How features are selected.</summary>
     public Selection Selection { get; }
 
@@ -37,11 +41,12 @@ public sealed class BatchTopKCoder : Coder
     protected override Codes Select(Tensor products)
     {
         var positive = (products + Weights.EncoderBias).relu();
+        var ranking = Weights.CodeNorms is { } norms ? positive * norms : positive;
         if (Selection == Sae.Selection.Threshold)
-            return SparseCodes.FromDense(positive.masked_fill(positive.le(_threshold!.Value), 0));
+            return SparseCodes.FromDense(positive.masked_fill(ranking.le(_threshold!.Value), 0));
         var flat = positive.flatten();
         var kept = checked((int)Math.Min(flat.numel(), (long)(K * positive.shape[0])));
-        var (values, places) = flat.topk(kept, 0, sorted: false);
-        return SparseCodes.FromDense(flat.zeros_like().scatter(0, places, values).view(positive.shape));
+        var (_, places) = ranking.flatten().topk(kept, 0, sorted: false);
+        return SparseCodes.FromDense(flat.zeros_like().scatter(0, places, flat.gather(0, places)).view(positive.shape));
     }
 }

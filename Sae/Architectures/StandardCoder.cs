@@ -17,13 +17,18 @@ public sealed class StandardCoder(
     /// <summary>What is done with pre-activations.</summary>
     public StandardActivation Activation => activation;
 
-    /// <inheritdoc/>
-    protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias));
+    /// <summary>The slope of a leaky ReLU.</summary>
+    public double Slope => slope;
 
-    private Tensor Apply(Tensor pre) => activation switch
+    /// <inheritdoc/>
+    protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias, activation, slope));
+
+    /// <summary>The activation, entry by entry.</summary>
+    internal static Tensor Apply(Tensor pre, StandardActivation activation, double slope = UsualSlope) => activation switch
     {
         StandardActivation.Relu => pre.relu(),
         StandardActivation.TanhRelu => pre.relu().tanh(),
+        StandardActivation.Identity => pre,
         StandardActivation.LeakyRelu => pre.leaky_relu(slope),
         _ => throw new OptionsException($"{activation} is no activation of a standard coder."),
     };

@@ -5,8 +5,8 @@ namespace Prisma.Sae;
 
 /// <summary>
 /// The k largest pre-activations of each row, negative ones then set to zero: f = ReLU(TopK_k((x − b_in)·W_enc + b_enc)). "Scaling and
-/// evaluating sparse autoencoders" (Gao et al. 2024). Ranking by the written length (SAELens' rescale_acts_by_decoder_norm) is folded into the
-/// weights beforehand.
+/// evaluating sparse autoencoders" (Gao et al. 2024). Codes in units of the written length (SAELens' rescale_acts_by_decoder_norm) are folded
+/// into the weights beforehand; ranking alone by <see cref="CoderWeights.CodeNorms"/> leaves the codes as they are.
 /// </summary>
 public sealed class TopKCoder : Coder
 {
@@ -24,7 +24,9 @@ public sealed class TopKCoder : Coder
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {
-        var (values, indices) = (products + Weights.EncoderBias).topk(K, 1, sorted: false);
+        var pre = products + Weights.EncoderBias;
+        var (values, indices) = (Weights.CodeNorms is { } norms ? pre * norms : pre).topk(K, 1, sorted: false);
+        if (Weights.CodeNorms is not null) values = pre.gather(1, indices);
         return SparseCodes.FromRows(values.relu(), indices, Card.Features);
     }
 }

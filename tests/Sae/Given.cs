@@ -57,6 +57,10 @@ internal static class Given
 
         public Tensor DecodeChange(Codes change, Tensor x) => throw new NotSupportedException();
 
+        public Tensor Shaped(Codes codes, Tensor x) => throw new NotSupportedException();
+
+        public Tensor? Activations(Codes codes, Tensor x) => throw new NotSupportedException();
+
         public void Dispose()
         {
         }
