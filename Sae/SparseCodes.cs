@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -8,37 +9,30 @@ namespace Prisma.Sae;
 /// </summary>
 public sealed class SparseCodes : Codes
 {
-    // Gathered feature rows of one piece of work: 64 MB of float32.
-    private const long PieceElements = 16 << 20;
+    private readonly SparseRows _rows;
+    private Tensor? _rowOfEntry;
 
-    private readonly Tensor _rowOfEntry;
-
-    private SparseCodes(Tensor indices, Tensor values, Tensor rowOfEntry, long rows, int features) : base(rows, features)
-    {
-        Indices = indices.DetachFromDisposeScope();
-        Values = values.DetachFromDisposeScope();
-        _rowOfEntry = rowOfEntry.DetachFromDisposeScope();
-        using var scope = NewDisposeScope();
-        var ends = rowOfEntry.bincount(null, rows).cumsum(0);
-        RowStarts = cat([zeros(1, int64, device: ends.device), ends]).DetachFromDisposeScope();
-    }
+    /// <summary>Takes over the entries.</summary>
+    internal SparseCodes(SparseRows rows, int features) : base(rows.Rows, features) => _rows = rows.Detach();
 
     /// <summary>The feature of each entry: int64 [E]. Borrowed.</summary>
-    public Tensor Indices { get; }
+    public Tensor Indices => _rows.Indices;
 
     /// <summary>The value of each entry: [E]. Borrowed.</summary>
-    public Tensor Values { get; }
+    public Tensor Values => _rows.Values;
 
     /// <summary>Where each row's entries start, and the end of the last: int64 [rows + 1]. Borrowed.</summary>
-    public Tensor RowStarts { get; }
+    public Tensor RowStarts => _rows.Starts;
+
+    private Tensor RowOfEntry => _rowOfEntry ??= _rows.RowOfEntry().DetachFromDisposeScope();
 
     /// <summary>The entries of a matrix [rows, F] that are not zero.</summary>
     public static SparseCodes FromDense(Tensor dense)
     {
         using var scope = NewDisposeScope();
         using var places = dense.ne(0).nonzero();
-        var (rows, indices) = (places.select(1, 0).contiguous(), places.select(1, 1).contiguous());
-        return new SparseCodes(indices, dense.masked_select(dense.ne(0)), rows, dense.shape[0], checked((int)dense.shape[1]));
+        var starts = Starts(dense.ne(0).sum([1L]));
+        return new SparseCodes(new SparseRows(starts, places.select(1, 1).contiguous(), dense.masked_select(dense.ne(0))), checked((int)dense.shape[1]));
     }
 
     /// <summary>The same number of candidates per row, zeros left out: values [rows, k] of the features [rows, k].</summary>
@@ -46,23 +40,16 @@ public sealed class SparseCodes : Codes
     {
         using var scope = NewDisposeScope();
         var used = values.ne(0);
-        var row = arange(0, values.shape[0], device: values.device).unsqueeze(1).expand(values.shape);
-        return new SparseCodes(indices.masked_select(used), values.masked_select(used), row.masked_select(used), values.shape[0], features);
+        return new SparseCodes(new SparseRows(Starts(used.sum([1L])), indices.masked_select(used), values.masked_select(used)), features);
     }
 
     /// <summary>Several batches of the same features one after another. The parts stay the caller's.</summary>
     internal static SparseCodes Concat(IReadOnlyList<SparseCodes> parts)
     {
         using var scope = NewDisposeScope();
-        var rows = new List<Tensor>();
-        long done = 0;
-        foreach (var part in parts)
-        {
-            rows.Add(part._rowOfEntry + done);
-            done += part.Rows;
-        }
+        var counts = cat([.. parts.Select(part => part.ActivePerRow())]);
         return new SparseCodes(
-            cat([.. parts.Select(part => part.Indices)]), cat([.. parts.Select(part => part.Values)]), cat(rows), done, parts[0].Features);
+            new SparseRows(Starts(counts), cat([.. parts.Select(part => part.Indices)]), cat([.. parts.Select(part => part.Values)])), parts[0].Features);
     }
 
     /// <inheritdoc/>
@@ -70,10 +57,10 @@ public sealed class SparseCodes : Codes
     {
         CheckSlice(start, rows);
         using var scope = NewDisposeScope();
-        var first = RowStarts[start].item<long>();
-        var length = RowStarts[start + rows].item<long>() - first;
+        var starts = RowStarts.narrow(0, start, rows + 1);
+        var (first, end) = (starts[0].item<long>(), starts[rows].item<long>());
         return new SparseCodes(
-            Indices.narrow(0, first, length).clone(), Values.narrow(0, first, length).clone(), _rowOfEntry.narrow(0, first, length) - start, rows, Features);
+            new SparseRows(starts - first, Indices.narrow(0, first, end - first).clone(), Values.narrow(0, first, end - first).clone()), Features);
     }
 
     /// <inheritdoc/>
@@ -81,7 +68,7 @@ public sealed class SparseCodes : Codes
     {
         ArgumentNullException.ThrowIfNull(change);
         using var scope = NewDisposeScope();
-        return new SparseCodes(Indices.clone(), change(Values), _rowOfEntry.clone(), Rows, Features);
+        return new SparseCodes(new SparseRows(RowStarts.clone(), Indices.clone(), change(Values)), Features);
     }
 
     /// <inheritdoc/>
@@ -89,7 +76,7 @@ public sealed class SparseCodes : Codes
     {
         using var scope = NewDisposeScope();
         var flat = zeros(Rows * Features, Values.dtype, Values.device);
-        return flat.index_add(0, _rowOfEntry * Features + Indices, Values, 1).view(Rows, Features).MoveToOuterDisposeScope();
+        return flat.index_add(0, RowOfEntry * Features + Indices, Values, 1).view(Rows, Features).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -99,29 +86,22 @@ public sealed class SparseCodes : Codes
         using var scope = NewDisposeScope();
         var here = Indices.eq(feature);
         return zeros(Rows, Values.dtype, Values.device)
-            .index_add(0, _rowOfEntry.masked_select(here), Values.masked_select(here), 1).MoveToOuterDisposeScope();
+            .index_add(0, RowOfEntry.masked_select(here), Values.masked_select(here), 1).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
     public override Tensor Times(Tensor featureRows)
     {
         CheckRows(featureRows);
-        using var scope = NewDisposeScope();
-        var width = featureRows.shape[1];
-        var sum = zeros(Rows, width, Values.dtype, Values.device);
-        var piece = Math.Max(1, PieceElements / width);
-        for (long start = 0; start < Values.shape[0]; start += piece)
-        {
-            using var part = NewDisposeScope();
-            var length = Math.Min(piece, Values.shape[0] - start);
-            var written = featureRows.index_select(0, Indices.narrow(0, start, length)) * Values.narrow(0, start, length).unsqueeze(1);
-            sum = sum.index_add(0, _rowOfEntry.narrow(0, start, length), written, 1).MoveToOuterDisposeScope();
-        }
-        return sum.MoveToOuterDisposeScope();
+        return SparseKernels.Decode(_rows, featureRows);
     }
 
     /// <inheritdoc/>
-    public override Tensor ActivePerRow() => _rowOfEntry.bincount(null, Rows);
+    public override Tensor ActivePerRow()
+    {
+        using var scope = NewDisposeScope();
+        return (RowStarts.narrow(0, 1, Rows) - RowStarts.narrow(0, 0, Rows)).MoveToOuterDisposeScope();
+    }
 
     /// <inheritdoc/>
     public override Tensor ActivePerFeature() => Indices.bincount(null, Features);
@@ -136,9 +116,9 @@ public sealed class SparseCodes : Codes
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        Indices.Dispose();
-        Values.Dispose();
-        RowStarts.Dispose();
-        _rowOfEntry.Dispose();
+        _rows.Dispose();
+        _rowOfEntry?.Dispose();
     }
+
+    private static Tensor Starts(Tensor counts) => cat([zeros(1, int64, device: counts.device), counts.cumsum(0)]);
 }

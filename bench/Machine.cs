@@ -67,7 +67,8 @@ internal static partial class Machine
         1024 * long.Parse(File.ReadLines("/proc/self/status").First(l => l.StartsWith(field + ":", StringComparison.Ordinal)).Split(':', 'k')[1]);
 
     // A generic libblas may be mapped only as the door to a named library.
-    private static string LoadedBlas() => Mapped(NamedBlas()) ?? Mapped(GenericBlas()) ?? "unknown";
+    /// <summary>The file of the BLAS in use.</summary>
+    public static string LoadedBlas() => Mapped(NamedBlas()) ?? Mapped(GenericBlas()) ?? "unknown";
 
     private static string LoadedLibtorch() => Mapped(Libtorch()) ?? "unknown";
 

@@ -3,7 +3,10 @@ using TorchSharp;
 
 namespace Prisma.Bench;
 
-/// <summary>Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.</summary>
+/// <summary>
+/// Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.
+/// <c>sae-step</c> stands alone: it needs no Python.
+/// </summary>
 internal static class Program
 {
     private static readonly string[] Names = ["call", "forward", "recording", "load", "memory"];
@@ -18,6 +21,8 @@ internal static class Program
                 ResidentMemory.RunChild(folder);
                 return 0;
             }
+            if (arguments is [SaeStep.Verb, .. var further])
+                return SaeStep.Run(further);
             return Run(Options.Parse(arguments, Names));
         }
         catch (PrismaException e)

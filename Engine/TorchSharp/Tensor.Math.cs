@@ -105,6 +105,8 @@ public static partial class torch
         public Tensor addcmul_(Tensor tensor1, Tensor tensor2, Scalar value) => Ops.addcmul_.CallInPlace(this, tensor1, tensor2, value);
         public Tensor addcdiv_(Tensor tensor1, Tensor tensor2, Scalar value) => Ops.addcdiv_.CallInPlace(this, tensor1, tensor2, value);
         public Tensor clamp_(Scalar? min = null, Scalar? max = null) => Ops.clamp_.CallInPlace(this, min, max);
+        public Tensor addmm_(Tensor mat1, Tensor mat2, float beta = 1, float alpha = 1) =>
+            Ops.addmm_.CallInPlace(this, mat1, mat2, (double)beta, (double)alpha);
         public Tensor exp_() => Ops.exp_.CallInPlace(this);
         public Tensor neg_() => Ops.neg_.CallInPlace(this);
         public Tensor relu_() => Ops.relu_.CallInPlace(this);

@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -40,13 +41,25 @@ public sealed class BatchTopKCoder : Coder
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {
+        if (Weights.CodeNorms is { } norms) return SelectByLength(products, norms);
+        var entries = Selection == Sae.Selection.Threshold
+            ? SparseKernels.Above(products, Weights.EncoderBias, Weights.EncoderBias.full_like(Math.Max(_threshold!.Value, 0)), Expected(products.shape[0]))
+            : SparseKernels.BatchTopK(products, Weights.EncoderBias, Expected(products.shape[0]));
+        return new SparseCodes(entries, Card.Features);
+    }
+
+    // Ranked by written length, kept as they are.
+    private SparseCodes SelectByLength(Tensor products, Tensor norms)
+    {
         var positive = (products + Weights.EncoderBias).relu();
-        var ranking = Weights.CodeNorms is { } norms ? positive * norms : positive;
+        var ranking = positive * norms;
         if (Selection == Sae.Selection.Threshold)
             return SparseCodes.FromDense(positive.masked_fill(ranking.le(_threshold!.Value), 0));
         var flat = positive.flatten();
-        var kept = checked((int)Math.Min(flat.numel(), (long)(K * positive.shape[0])));
+        var kept = checked((int)Math.Min(flat.numel(), Expected(positive.shape[0])));
         var (_, places) = ranking.flatten().topk(kept, 0, sorted: false);
         return SparseCodes.FromDense(flat.zeros_like().scatter(0, places, flat.gather(0, places)).view(positive.shape));
     }
+
+    private long Expected(long rows) => (long)(K * rows);
 }

@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -9,6 +10,9 @@ namespace Prisma.Sae;
 /// </summary>
 public sealed class JumpReluCoder : Coder
 {
+    // Codes with a larger share of active features are handled faster as a matrix.
+    private const long SparseBelow = 16;
+
     private readonly Tensor _thresholds;
 
     /// <summary>Takes over the weights and the thresholds [F]; <paramref name="signed"/> keeps z itself above a threshold below zero.</summary>
@@ -28,6 +32,10 @@ public sealed class JumpReluCoder : Coder
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {
+        var entries = SparseKernels.Above(products, Weights.EncoderBias, _thresholds.clamp_min(0));
+        var codes = new SparseCodes(entries, Card.Features);
+        if (entries.Count * SparseBelow < products.numel()) return codes;
+        codes.Dispose();
         var pre = products + Weights.EncoderBias;
         return new DenseCodes((Signed ? pre : pre.relu()).masked_fill(pre.le(_thresholds), 0));
     }

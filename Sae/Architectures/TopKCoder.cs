@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -24,9 +25,11 @@ public sealed class TopKCoder : Coder
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {
+        if (Weights.CodeNorms is not { } norms)
+            return new SparseCodes(SparseKernels.TopK(products, Weights.EncoderBias, K, positiveOnly: true), Card.Features);
+        // Ranked by written length, kept as they are.
         var pre = products + Weights.EncoderBias;
-        var (values, indices) = (Weights.CodeNorms is { } norms ? pre * norms : pre).topk(K, 1, sorted: false);
-        if (Weights.CodeNorms is not null) values = pre.gather(1, indices);
-        return SparseCodes.FromRows(values.relu(), indices, Card.Features);
+        var places = (pre * norms).topk(K, 1, sorted: false).indexes;
+        return SparseCodes.FromRows(pre.gather(1, places).relu(), places, Card.Features);
     }
 }

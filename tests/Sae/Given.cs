@@ -53,13 +53,13 @@ internal static class Given
 
         public Tensor Decode(Codes codes, Tensor x) => predict(x);
 
+        public Tensor Shaped(Codes codes, Tensor x) => throw new NotSupportedException();
+
+        public Tensor? Activations(Codes codes, Tensor x) => null;
+
         public Tensor DecodeAlone(Codes codes) => throw new NotSupportedException();
 
         public Tensor DecodeChange(Codes change, Tensor x) => throw new NotSupportedException();
-
-        public Tensor Shaped(Codes codes, Tensor x) => throw new NotSupportedException();
-
-        public Tensor? Activations(Codes codes, Tensor x) => throw new NotSupportedException();
 
         public void Dispose()
         {

@@ -13,17 +13,7 @@
 #include <new>
 #include <vector>
 
-#if defined(__GNUC__) && !defined(__clang__) && defined(__x86_64__) && defined(__linux__)
-#define PRISMA_WIDE __attribute__((target_clones("avx512f", "avx2", "default")))
-#else
-#define PRISMA_WIDE
-#endif
-
-#if defined(_WIN32)
-#define PRISMA_EXPORT extern "C" __declspec(dllexport)
-#else
-#define PRISMA_EXPORT extern "C" __attribute__((visibility("default")))
-#endif
+#include "platform.h"
 
 namespace {
 

@@ -1,0 +1,153 @@
+#include "lanes.h"
+
+#include <climits>
+#include <cmath>
+#include <cstring>
+
+#include "platform.h"
+
+namespace prisma {
+
+namespace {
+
+inline int32_t rank_of_value(float z) {
+    z += 0.0f;  // −0 becomes +0
+    int32_t bits;
+    std::memcpy(&bits, &z, sizeof bits);
+    const int32_t ordered = bits ^ ((bits >> 31) & INT_MAX);
+    return (bits & INT_MAX) > 0x7f800000 ? INT_MAX : ordered;
+}
+
+}  // namespace
+
+int32_t rank_of(const float* x, const float* bias, int64_t column) { return rank_of_value(bias ? x[column] + bias[column] : x[column]); }
+
+// Four rows at a time, so that y is read and written once for four.
+PRISMA_WIDE_FUSED void add_rows(float* y, const float* base, const int64_t* index, const float* coefs, int64_t count, int64_t width) {
+    int64_t j = 0;
+    for (; j + 4 <= count; j += 4) {
+        const float *p = base + index[j] * width, *q = base + index[j + 1] * width, *r = base + index[j + 2] * width,
+                    *s = base + index[j + 3] * width;
+        const float a = coefs[j], b = coefs[j + 1], c = coefs[j + 2], e = coefs[j + 3];
+#pragma omp simd
+        for (int64_t i = 0; i < width; ++i) y[i] += (a * p[i] + b * q[i]) + (c * r[i] + e * s[i]);
+    }
+    for (; j < count; ++j) {
+        const float* p = base + index[j] * width;
+        const float a = coefs[j];
+#pragma omp simd
+        for (int64_t i = 0; i < width; ++i) y[i] += a * p[i];
+    }
+}
+
+PRISMA_WIDE_FUSED void dot_rows(const float* x, const float* base, const int64_t* index, int64_t count, int64_t width, float* out) {
+    int64_t j = 0;
+    for (; j + 4 <= count; j += 4) {
+        const float *p = base + index[j] * width, *q = base + index[j + 1] * width, *r = base + index[j + 2] * width,
+                    *s = base + index[j + 3] * width;
+        float a = 0, b = 0, c = 0, e = 0;
+#pragma omp simd reduction(+ : a, b, c, e)
+        for (int64_t i = 0; i < width; ++i) {
+            a += x[i] * p[i];
+            b += x[i] * q[i];
+            c += x[i] * r[i];
+            e += x[i] * s[i];
+        }
+        out[j] = a;
+        out[j + 1] = b;
+        out[j + 2] = c;
+        out[j + 3] = e;
+    }
+    for (; j < count; ++j) {
+        const float* p = base + index[j] * width;
+        float a = 0;
+#pragma omp simd reduction(+ : a)
+        for (int64_t i = 0; i < width; ++i) a += x[i] * p[i];
+        out[j] = a;
+    }
+}
+
+PRISMA_WIDE_FUSED float dot(const float* x, const float* y, int64_t width) {
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < width; ++i) sum += x[i] * y[i];
+    return sum;
+}
+
+PRISMA_WIDE_FUSED void add_scaled(float* y, float a, const float* x, int64_t width) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) y[i] += a * x[i];
+}
+
+PRISMA_WIDE_FUSED void scale(float* y, float a, int64_t width) {
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) y[i] *= a;
+}
+
+PRISMA_WIDE_FUSED double error_row(const float* value, const float* target, float factor, float* gradient, int64_t width) {
+    float sum = 0;
+#pragma omp simd reduction(+ : sum)
+    for (int64_t i = 0; i < width; ++i) {
+        const float e = value[i] - target[i];
+        sum += e * e;
+        gradient[i] = factor * e;
+    }
+    return sum;
+}
+
+PRISMA_WIDE_FUSED void block_maxima(const float* x, const float* bias, int height, int32_t* maxima) {
+    int32_t best[kLanes];
+    for (int l = 0; l < kLanes; ++l) best[l] = INT_MIN;
+    for (int t = 0; t < height; ++t, x += kLanes) {
+        if (bias) {
+            for (int l = 0; l < kLanes; ++l) {
+                const int32_t rank = rank_of_value(x[l] + bias[l]);
+                best[l] = rank > best[l] ? rank : best[l];
+            }
+            bias += kLanes;
+        } else {
+            for (int l = 0; l < kLanes; ++l) {
+                const int32_t rank = rank_of_value(x[l]);
+                best[l] = rank > best[l] ? rank : best[l];
+            }
+        }
+    }
+    std::memcpy(maxima, best, sizeof best);
+}
+
+PRISMA_WIDE_FUSED bool any_above(const float* x, const float* bias, const float* limit, int64_t count) {
+    int any = 0;
+    if (bias) {
+#pragma omp simd reduction(| : any)
+        for (int64_t i = 0; i < count; ++i) any |= x[i] + bias[i] <= limit[i] ? 0 : 1;
+    } else {
+#pragma omp simd reduction(| : any)
+        for (int64_t i = 0; i < count; ++i) any |= x[i] <= limit[i] ? 0 : 1;
+    }
+    return any != 0;
+}
+
+PRISMA_WIDE_FUSED void adam_row(float* w, float* m, float* v, const float* gradient, int64_t width, const Update& update) {
+    const Update u = update;
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) {
+        const float g = gradient[i] + u.join * w[i];
+        const float mean = u.beta1 * m[i] + u.rest1 * g;
+        const float square = u.beta2 * v[i] + u.rest2 * (g * g);
+        m[i] = mean;
+        v[i] = square;
+        w[i] = u.keep * w[i] - u.step * mean / (std::sqrt(square) * u.root + u.epsilon);
+    }
+}
+
+PRISMA_WIDE_FUSED void signum_row(float* w, float* m, const float* gradient, int64_t width, const Update& update) {
+    const Update u = update;
+#pragma omp simd
+    for (int64_t i = 0; i < width; ++i) {
+        const float mean = u.beta1 * m[i] + u.rest1 * (gradient[i] + u.join * w[i]);
+        m[i] = mean;
+        w[i] -= mean > 0 ? u.step : mean < 0 ? -u.step : 0;
+    }
+}
+
+}  // namespace prisma

@@ -1,0 +1,137 @@
+using System.Diagnostics;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Bench;
+
+/// <summary>
+/// A whole training step of sparse coders (forward, backward, Adam) against libtorch's dense step and against the encoder's product alone, the
+/// three by turns in one run. Memory is measured in a process of its own that runs the sparse steps only.
+/// </summary>
+internal static class SaeStep
+{
+    public const string Verb = "sae-step";
+
+    // Steps of both sides before their parameters are compared, and what they may be apart, as a share of how far they moved: the first steps of
+    // Adam are ±rate wherever a gradient is not zero, so rounding shows in parameters whose gradient is nearly none.
+    private const int AgreeAfter = 10;
+    private const double MayDiffer = 0.02;
+
+    public static int Run(string[] arguments)
+    {
+        var options = SaeStepOptions.Parse(arguments);
+        set_num_threads(options.Threads);
+        Machine.CountsCpu = options.Cpu;
+        if (options.Child)
+        {
+            RunChild(options);
+            return 0;
+        }
+        var rate = Machine.MatrixProductGflops();
+        var report = new JsonObject
+        {
+            ["threads"] = options.Threads,
+            ["blas"] = Machine.LoadedBlas(),
+            ["sgemm_gflops"] = Math.Round(rate, 1),
+            ["d_in"] = options.Inputs,
+            ["d_sae"] = options.Features,
+            ["k"] = options.K,
+            ["batch"] = options.Rows,
+            ["clock"] = options.Cpu ? "cpu" : "wall",
+        };
+        if (!options.Json)
+            Console.WriteLine(FormattableString.Invariant(
+                $"threads {options.Threads}, BLAS {report["blas"]}, sgemm {rate:0} GFLOP/s (2048³), {options.Rows} rows, {options.Inputs} → {options.Features}, k = {options.K}{(options.Cpu ? ", CPU time" : "")}"));
+        var archs = new JsonObject();
+        var agree = true;
+        foreach (var arch in options.Archs)
+        {
+            var figures = Measure(arch, options);
+            agree &= (bool)figures["agrees"]!;
+            if (!options.Json)
+                Console.WriteLine(FormattableString.Invariant(
+                    $"{arch,-11} step {(double)figures["step_ms"]!:0} ms = {(double)figures["step_over_product"]!:0.00} × encoder product ({(double)figures["encoder_product_ms"]!:0} ms, {(double)figures["encoder_product_gflops"]!:0} GFLOP/s); dense {(double)figures["dense_step_ms"]!:0} ms = {(double)figures["dense_over_step"]!:0.00} × step; peak {(long)figures["peak_rss"]! >> 20} MiB; L0 {(double)figures["mean_l0"]!:0.0}; differs {(double)figures["disagreement"]!:g2}"));
+            archs[arch] = figures;
+        }
+        report["archs"] = archs;
+        if (options.Json)
+            Console.WriteLine(report.ToJsonString(new JsonSerializerOptions { WriteIndented = true }));
+        if (!agree)
+            Console.Error.WriteLine($"The dense and the sparse step do not agree within {MayDiffer} after {AgreeAfter} steps.");
+        return agree ? 0 : 1;
+    }
+
+    private static JsonObject Measure(string arch, SaeStepOptions options)
+    {
+        using var work = new SaeStepCase(arch, options, alone: false);
+        List<double> sparse = [], dense = [], product = [];
+        var (steps, apart, disagreement) = (0, 0.0, double.NaN);
+        for (var round = -1; round < Math.Max(options.Rounds, AgreeAfter - 1); round++)
+        {
+            var (left, right) = (0.0, 0.0);
+            (List<double> Times, Action Work)[] turns = [(sparse, () => left = work.SparseStep()), (dense, () => right = work.DenseStep()), (product, work.EncoderProduct)];
+            // Another one begins each round, so that none always runs in the shadow of the same neighbour.
+            for (var k = 0; k < 3; k++)
+            {
+                var (times, action) = turns[(k + round + 3) % 3];
+                var seconds = Machine.Timed(action);
+                if (round >= 0 && round < options.Rounds)
+                    times.Add(seconds * 1e3);
+            }
+            apart = Math.Max(apart, Math.Abs(left - right) / Math.Abs(right));
+            if (++steps == AgreeAfter)
+                disagreement = work.Disagreement();
+        }
+        var (step, denseStep, encoder) = (Comparison.Median(sparse), Comparison.Median(dense), Comparison.Median(product));
+        var memory = Memory(arch, options);
+        return new JsonObject
+        {
+            ["step_ms"] = Math.Round(step, 2),
+            ["dense_step_ms"] = Math.Round(denseStep, 2),
+            ["encoder_product_ms"] = Math.Round(encoder, 2),
+            ["peak_rss"] = memory.Peak,
+            ["peak_rss_before"] = memory.Before,
+            ["memory_limit"] = 16L * 2 * options.Features * options.Inputs + 4L * options.Rows * options.Features,
+            ["step_over_product"] = Math.Round(Comparison.Median(sparse.Zip(product, (a, b) => a / b)), 4),
+            ["dense_over_step"] = Math.Round(Comparison.Median(dense.Zip(sparse, (a, b) => a / b)), 4),
+            ["encoder_product_gflops"] = Math.Round(2e-6 * options.Rows * options.Features * options.Inputs / encoder, 1),
+            ["spread"] = new JsonObject
+            {
+                ["step_ms"] = Spread(sparse),
+                ["dense_step_ms"] = Spread(dense),
+                ["encoder_product_ms"] = Spread(product),
+            },
+            ["mean_l0"] = Math.Round(work.MeanActive, 2),
+            ["loss_disagreement"] = apart,
+            ["disagreement"] = disagreement,
+            ["agrees"] = disagreement <= MayDiffer,
+        };
+    }
+
+    private static JsonArray Spread(List<double> times) => [Math.Round(times.Min(), 2), Math.Round(times.Max(), 2)];
+
+    private static (long Before, long Peak) Memory(string arch, SaeStepOptions options)
+    {
+        var start = new ProcessStartInfo(Environment.ProcessPath!, options.ForChild(arch)) { RedirectStandardOutput = true };
+        if (Path.GetFileNameWithoutExtension(Environment.ProcessPath) == "dotnet")
+            start.ArgumentList.Insert(0, typeof(SaeStep).Assembly.Location);
+        using var child = Process.Start(start)!;
+        var answer = child.StandardOutput.ReadToEnd().Trim();
+        child.WaitForExit();
+        if (child.ExitCode != 0)
+            throw new PrismaException($"The process whose memory is measured ended with code {child.ExitCode}: its message stands above.");
+        var figures = answer.Split(' ').Select(long.Parse).ToArray();
+        return (figures[0], figures[1]);
+    }
+
+    private static void RunChild(SaeStepOptions options)
+    {
+        Machine.MatrixProductGflops(512);
+        var before = Machine.ResidentBytes();
+        using var work = new SaeStepCase(options.Archs[0], options, alone: true);
+        for (var k = 0; k < 3; k++) work.SparseStep();
+        Console.WriteLine($"{before} {Machine.PeakResidentBytes()}");
+    }
+}
