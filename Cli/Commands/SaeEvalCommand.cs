@@ -24,6 +24,7 @@ internal sealed class SaeEvalCommand : Verb
         var images = Common.Images(command, required: false);
         var scenes = new Option<int>("--scenes") { HelpName = "N", Description = "Measure on so many drawn scenes that no demo weights were trained on; the model is the demo's unless --model names one" };
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Measure on activations x [..., d_in] (and y, where the coder predicts something else) of a file" };
+        var data = new Option<string?>("--data") { HelpName = "FOLDER", Description = "Measure on harvested activations: a folder made by sae harvest" };
         var labels = new Option<string?>("--labels") { HelpName = "FILE", Description = "Lines of picture, tab or comma, class: adds the cross-entropy with the coder spliced in" };
         var captions = new Option<string?>("--captions") { HelpName = "FILE", Description = "Lines of picture, tab or comma, caption: adds CLIP's contrastive loss" };
         var embedder = new Option<string?>("--embedder") { HelpName = "FOLDER", Description = "The model whose embeddings say which pictures look alike; default: the coder's own model" };
@@ -33,7 +34,7 @@ internal sealed class SaeEvalCommand : Verb
         var dead = new Option<double>("--dead") { HelpName = "SHARE", Description = "A feature is dead if it fires on at most this share of vectors; default 0" };
         var dense = new Option<double>("--dense") { HelpName = "SHARE", DefaultValueFactory = _ => new UsageOptions().Dense, Description = "A feature is dense if it fires on more than this share" };
         var batch = new Option<int>("--batch") { HelpName = "N", DefaultValueFactory = _ => 16, Description = "Pictures at a time" };
-        foreach (var option in new Option[] { scenes, tensors, labels, captions, embedder, compare, known, site, dead, dense, batch }) command.Options.Add(option);
+        foreach (var option in new Option[] { scenes, tensors, data, labels, captions, embedder, compare, known, site, dead, dense, batch }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for report.html and evaluation.json", required: false);
         var seed = Common.Seed(command);
         var threads = Common.Threads(command);
@@ -44,8 +45,8 @@ internal sealed class SaeEvalCommand : Verb
             Common.UseThreads(parsed.GetValue(threads));
             var usage = new UsageOptions { Dead = parsed.GetValue(dead), Dense = parsed.GetValue(dense) };
             usage.Validate();
-            var given = new[] { parsed.GetValue(scenes) > 0, parsed.GetValue(tensors) is not null, parsed.GetValue(images) is { Length: > 0 } }.Count(chosen => chosen);
-            if (given != 1) throw new OptionsException("Say on what to measure, with one of --image (and --model), --tensors, --scenes.");
+            var given = new[] { parsed.GetValue(scenes) > 0, parsed.GetValue(tensors) is not null, parsed.GetValue(data) is not null, parsed.GetValue(images) is { Length: > 0 } }.Count(chosen => chosen);
+            if (given != 1) throw new OptionsException("Say on what to measure, with one of --image (and --model), --data, --tensors, --scenes.");
             if (parsed.GetValue(output) is { } place && !parsed.GetValue(force) && File.Exists(Path.Combine(place, ReportFile)))
                 throw new OptionsException($"'{Path.Combine(place, ReportFile)}' exists already. Choose another folder, or use --force.");
             using var scope = NewDisposeScope();
@@ -54,6 +55,7 @@ internal sealed class SaeEvalCommand : Verb
             var splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null };
             var work = new Work(terminal, coder, splice, usage, (ulong)parsed.GetValue(seed));
             var (result, dataset, sceneScores) = parsed.GetValue(tensors) is { } file ? work.OnTensors(file)
+                : parsed.GetValue(data) is { } harvest ? work.OnHarvest(harvest)
                 : parsed.GetValue(scenes) is > 0 and var count ? work.OnScenes(parsed.GetValue(model), count)
                 : work.OnPictures(parsed.GetValue(model), parsed.GetValue(images)!, parsed.GetValue(batch), parsed.GetValue(labels), parsed.GetValue(captions), parsed.GetValue(embedder));
             var mmcs = parsed.GetValue(compare) is { } other ? Compare(coder, other, coderOptions.Read(parsed)) : (double?)null;
@@ -105,6 +107,15 @@ internal sealed class SaeEvalCommand : Verb
             return (result, $"the {rows:n0} vectors of {file}", null);
         }
 
+        internal (EvaluationResult, string, SceneScores?) OnHarvest(string folder)
+        {
+            using var source = ShardSource.Open(folder, new ShardOptions { Seed = null });
+            var read = Column(source, folder, Splice.Reads is { } site ? [site] : Coder.Card.Reads, "reads");
+            var written = Coder.Card.Writes.Count == 0 || Coder.Card.Writes.SequenceEqual(Coder.Card.Reads) ? null : Column(source, folder, Coder.Card.Writes, "predicts");
+            var result = CoderEvaluation.Run(Coder, source, read, written, usage: Usage);
+            return (result, $"{result.Report.Usage.Rows:n0} of {source.RowsPerRound:n0} harvested vectors of {read} in {folder}", null);
+        }
+
         internal (EvaluationResult, string, SceneScores?) OnScenes(string? folder, int count)
         {
             using var model = Models.Load(folder ?? DemoWeights.Vit);
@@ -129,6 +140,15 @@ internal sealed class SaeEvalCommand : Verb
         {
             if (done % Math.Max(1, batches / 4) == 0) Terminal.Remark(done <= batches ? $"reconstruction: batch {done} of {batches}" : $"losses: batch {done - batches} of {batches}");
         });
+
+        private string Column(ShardSource source, string folder, IReadOnlyList<HookSite> sites, string verb)
+        {
+            string[] names = [.. source.Columns.Select(column => column.Name)];
+            if (sites.Count == 1 && names.Contains(sites[0].ToString())) return sites[0].ToString();
+            return sites.Count == 0 && names.Length == 1
+                ? names[0]
+                : throw new OptionsException($"{Coder.Card.Name} {verb} {(sites.Count == 0 ? "a place that its file does not name (name it with --site)" : string.Join(", ", sites))}; '{folder}' has {string.Join(", ", names)}.");
+        }
 
         private Tensor Rows(TensorSource source, string name, int width)
         {

@@ -6,7 +6,7 @@ namespace Prisma.Sae;
 /// <summary>Runs a coder over activations, or over a model's inputs, and measures all that can be measured there.</summary>
 public static class CoderEvaluation
 {
-    /// <summary>Measures on a source of activations; what is left of it behind the last whole batch is not read.</summary>
+    /// <summary>Measures on a source of activations; what is left behind the last whole batch, fewer vectors than there are batches, is not read.</summary>
     /// <param name="coder">The coder.</param>
     /// <param name="source">Where activations come from.</param>
     /// <param name="column">The column that the coder reads.</param>
@@ -24,9 +24,12 @@ public static class CoderEvaluation
         usage?.Validate();
         var total = rows ?? source.RowsPerRound ?? throw new OptionsException("These data have no end: say how many vectors to measure.");
         if (source.RowsPerRound is { } there) total = Math.Min(total, there);
-        var size = (int)Math.Min(batch, total);
+        ArgumentOutOfRangeException.ThrowIfLessThan(batch, 1);
+        ArgumentOutOfRangeException.ThrowIfLessThan(total, 1);
+        // Batches of one size that leave next to nothing over.
+        var left = (total + batch - 1) / batch;
+        var size = (int)(total / left);
         var measurement = new CoderMeasurement(coder);
-        var left = total / size;
         foreach (var piece in source.Open(size, Cursor.Start, stop))
         {
             using (piece) measurement.Add(piece[column], target: target is null ? null : piece[target]);

@@ -61,6 +61,25 @@ public sealed class SaeEvalTests : IDisposable
     }
 
     [Fact]
+    public void Harvested_activations_give_what_the_model_gives()
+    {
+        _ = Pictures(24);
+        Assert.Equal(0, Run("sae", "harvest", "--model", s_vit, "--image", _folder["pictures"], "--hook", "blocks.4.hook_resid_post", "--out", _folder["harvest"]).Code);
+        var (code, errors, output) = Run("sae", "eval", "--sae", s_sae, "--data", _folder["harvest"], "--json");
+        Assert.True(code == 0, errors);
+        var (_, _, direct) = Run("sae", "eval", "--sae", s_sae, "--model", s_vit, "--image", _folder["pictures"], "--json");
+        using var stored = JsonDocument.Parse(output);
+        using var live = JsonDocument.Parse(direct);
+        foreach (var name in new[] { MetricName.Global, MetricName.L1, MetricName.Cosine })
+            Assert.Equal(Metric(live.RootElement, "all", name), Metric(stored.RootElement, "all", name), 1e-4);
+        Assert.Equal(24 * 65, stored.RootElement.GetProperty("usage").GetProperty("n_tokens").GetInt64());
+        Assert.Equal(0, Run("sae", "harvest", "--model", s_vit, "--image", _folder["pictures"], "--hook", "blocks.3.hook_resid_post", "--out", _folder["elsewhere"]).Code);
+        (code, errors, _) = Run("sae", "eval", "--sae", s_sae, "--data", _folder["elsewhere"]);
+        Assert.Equal(2, code);
+        Assert.Contains("blocks.3.hook_resid_post", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Pictures_with_labels_give_the_loss_and_the_catalogue_its_file()
     {
         var labels = Pictures(24);
