@@ -39,7 +39,11 @@ public sealed record RunConfig(RunOptions Options, IReadOnlyList<TrainJob> Jobs)
         var width = columns.Where(column => reads.Contains(column.Name)).Sum(column => column.Width) / Math.Max(1, reads.Count);
         return new TrainJob
         {
-            Name = name, Reads = reads, Writes = writes, Features = features ?? (int)Math.Round(expansion!.Value * width), Settings = TrainJson.Settings(json, name),
+            Name = name,
+            Reads = reads,
+            Writes = writes,
+            Features = features ?? (int)Math.Round(expansion!.Value * width),
+            Settings = TrainJson.Settings(json, name),
         };
     }
 

@@ -176,7 +176,10 @@ public sealed class TrainerTests
         foreach (var (key, value) in more) options[key] = value;
         return TrainJson.Settings(new JsonObject
         {
-            ["architecture"] = architecture, ["options"] = options, ["optimizer"] = new JsonObject { ["learning_rate"] = 0.01 }, ["dead"] = new JsonObject { ["after"] = 100 },
+            ["architecture"] = architecture,
+            ["options"] = options,
+            ["optimizer"] = new JsonObject { ["learning_rate"] = 0.01 },
+            ["dead"] = new JsonObject { ["after"] = 100 },
         }, architecture);
     }
 
