@@ -14,11 +14,23 @@ public sealed class ModelFolder
     private ModelFolder(string path, string configFile, JsonElement config, string? weights) =>
         (Path, ConfigFile, Config, WeightsFile) = (path, configFile, config, weights);
 
+    /// <summary>The names under which weights are looked for, the first that is there being taken.</summary>
+    internal static IEnumerable<string> WeightNames => s_huggingFace.Concat(s_openClip);
+
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>The folder's own name.</summary>
-    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+    /// <summary>The folder's own name; for a snapshot in the hub's cache, the repository's.</summary>
+    public string Name
+    {
+        get
+        {
+            var folder = new DirectoryInfo(System.IO.Path.GetFullPath(Path));
+            return folder.Parent is { Name: "snapshots", Parent.Name: var repository } && repository.StartsWith("models--", StringComparison.Ordinal)
+                ? repository["models--".Length..].Replace("--", "/", StringComparison.Ordinal)
+                : folder.Name;
+        }
+    }
 
     /// <summary>The configuration's file name: <c>config.json</c> or <c>open_clip_config.json</c>.</summary>
     public string ConfigFile { get; }
