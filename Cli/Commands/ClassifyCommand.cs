@@ -30,7 +30,7 @@ internal sealed class ClassifyCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var folder = parsed.GetValue(model)!;
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));

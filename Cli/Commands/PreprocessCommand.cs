@@ -25,7 +25,7 @@ internal sealed class PreprocessCommand : Verb
         command.SetAction(parsed =>
         {
             using var scope = NewDisposeScope();
-            var preprocess = Preprocess.Load(parsed.GetValue(model)!);
+            var preprocess = Preprocess.Load(Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings));
             var orientation = parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored;
             var prepared = parsed.GetValue(images)!.Select(path => preprocess.Apply(RgbImage.Load(path, orientation))).ToList();
             var pixels = PreparedImage.Stack(prepared);

@@ -26,7 +26,7 @@ internal sealed class VerifyCommand : Verb
         var json = Common.Json(command);
         command.SetAction(parsed =>
         {
-            using var model = Models.Load(parsed.GetValue(folder)!, parsed.GetValue(family));
+            using var model = Models.Load(Named.Folder(parsed.GetValue(folder)!, terminal), parsed.GetValue(family));
             using var expected = TensorSource.Open(parsed.GetValue(against)!);
             var rows = Verification.Compare(model, expected, parsed.GetValue(atol), parsed.GetValue(rtol));
             var compared = rows.Where(row => row.Place is not null).ToList();

@@ -7,19 +7,20 @@ internal static class ModelFiles
     private static readonly string[] s_settings = [".json", ".txt", ".model", ".jinja", ".vocab"];
     private static readonly string[] s_diffusers = ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.bin"];
 
-    internal static IReadOnlyList<string> Of(HubRepository from, bool weights)
+    internal static IReadOnlyList<string> Of(HubRepository from, bool weights, string? like = null)
     {
+        var names = like is null ? ModelFolder.WeightNames : ModelFolder.WeightNamesLike(like);
         var chosen = new List<string>();
         foreach (var folder in Folders(from.Files))
         {
             var here = from.Files.Where(file => file.StartsWith(folder, StringComparison.Ordinal) && file.IndexOf('/', folder.Length) < 0).Select(file => file[folder.Length..]).ToHashSet(StringComparer.Ordinal);
             chosen.AddRange(here.Where(IsSetting).Select(file => folder + file));
-            if (weights && WeightsIn(here) is { } found) chosen.Add(folder + found);
+            if (weights && WeightsIn(here, names) is { } found) chosen.Add(folder + found);
         }
         if (!chosen.Any(file => file.EndsWith(".json", StringComparison.Ordinal)))
             throw new HubException($"{from.Id} has no config.json, so it is no model that can be loaded. It has {Some(from.Files)}; name files with --file.");
         if (weights && !chosen.Any(IsWeights))
-            throw new HubException($"{from.Id} has no weights under a known name ({string.Join(", ", ModelFolder.WeightNames)}). It has {Some(from.Files)}; name files with --file.");
+            throw new HubException($"{from.Id} has no weights under a known name ({string.Join(", ", names)}). It has {Some(from.Files)}; name files with --file.");
         return chosen;
     }
 
@@ -38,11 +39,11 @@ internal static class ModelFiles
     private static bool HasWeights(string folder)
     {
         var here = Directory.GetFiles(folder).Select(Path.GetFileName).OfType<string>().ToHashSet(StringComparer.Ordinal);
-        return WeightsIn(here) is { } found
+        return WeightsIn(here, ModelFolder.WeightNames) is { } found
             && (!HubShards.IsIndex(found) || ShardIndex.FilesOf(Path.Combine(folder, found)).All(here.Contains));
     }
 
-    private static string? WeightsIn(HashSet<string> here) => ModelFolder.WeightNames.Concat(s_diffusers).FirstOrDefault(here.Contains);
+    private static string? WeightsIn(HashSet<string> here, IEnumerable<string> names) => names.Concat(s_diffusers).FirstOrDefault(here.Contains);
 
     private static bool IsWeights(string file) => ModelFolder.WeightNames.Concat(s_diffusers).Contains(file[(file.LastIndexOf('/') + 1)..]);
 

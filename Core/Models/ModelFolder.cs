@@ -17,6 +17,9 @@ public sealed class ModelFolder
     /// <summary>The names under which weights are looked for, the first that is there being taken.</summary>
     internal static IEnumerable<string> WeightNames => s_huggingFace.Concat(s_openClip);
 
+    /// <summary>The names of the layout that a file of weights belongs to.</summary>
+    internal static IEnumerable<string> WeightNamesLike(string file) => s_openClip.Contains(file) ? s_openClip : s_huggingFace;
+
     /// <summary>The folder.</summary>
     public string Path { get; }
 
@@ -75,6 +78,9 @@ public sealed class ModelFolder
             throw new CheckpointException($"'{System.IO.Path.Combine(path, file)}' holds no JSON object but {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; a configuration is an object.");
         return new ModelFolder(path, file, document.RootElement.Clone(), weights);
     }
+
+    /// <summary>A configuration without a folder, for <see cref="ModelFamily.Outline"/>; the name is a path that need not exist.</summary>
+    public static ModelFolder OfConfig(string name, string configFile, JsonElement config) => new(name, configFile, config, null);
 
     /// <summary>Opens the weights.</summary>
     /// <exception cref="CheckpointException">There are none, or they are damaged.</exception>
