@@ -27,5 +27,6 @@ public static class Coders
     /// <summary>The file or folder of a coder, fetched where it has to be.</summary>
     /// <exception cref="CheckpointException">Nothing is called so.</exception>
     /// <exception cref="HubException">It cannot be fetched.</exception>
-    public static string Find(string path, IProgress<HubProgress>? progress = null, CancellationToken stop = default) => new Locator().Coder(path, progress, stop);
+    public static string Find(string path, IProgress<HubProgress>? progress = null, CancellationToken stop = default) =>
+        Path.Exists(path) ? path : new Locator().Coder(path, progress, stop);
 }

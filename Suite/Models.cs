@@ -28,7 +28,8 @@ public static class Models
     /// <exception cref="HubException">It cannot be fetched.</exception>
     public static string Find(string path, ModelNeeds needs = ModelNeeds.Weights, IProgress<HubProgress>? progress = null, CancellationToken stop = default)
     {
-        if (needs == ModelNeeds.Weights && !Path.Exists(path) && Registry.Default.FindModel(path) is { } known && !IsBuilt(known))
+        if (Path.Exists(path)) return path;
+        if (needs == ModelNeeds.Weights && Registry.Default.FindModel(path) is { } known && !IsBuilt(known))
             throw new CheckpointException($"'{path}' is a model of the family {known.Architecture.Family} ({Registry.Default.Families[known.Architecture.Family]}), which is not built. 'prisma pull' fetches its files all the same.");
         return new Locator().Model(path, needs, progress, stop);
     }

@@ -43,6 +43,6 @@ internal sealed class ModelsCommand : Verb
             && words.All(word => model.Aliases.Prepend(model.Name).Any(name => name.Contains(word, StringComparison.OrdinalIgnoreCase)))).ToList();
         return found.Count > 0
             ? found
-            : throw new OptionsException($"No known model is called so{(family is null ? "" : $" in the family {family}")}. Nearest: {string.Join(", ", NearestNames.Of(search ?? "", registry.Models.Select(model => model.Name)))}.");
+            : throw new OptionsException($"No known model is called so{(family is null ? "" : $" in the family {family}")}. Nearest: {string.Join(", ", registry.Suggest(search ?? "", coders: false))}.");
     }
 }

@@ -25,7 +25,7 @@ internal sealed class ModelsShowCommand : Verb
         {
             var registry = Registry.Default;
             var model = registry.FindModel(parsed.GetValue(name)!) ?? throw new OptionsException(
-                $"No model is known as '{parsed.GetValue(name)}'. Nearest: {string.Join(", ", NearestNames.Of(parsed.GetValue(name)!, registry.Models.Select(one => one.Name)))}.");
+                $"No model is known as '{parsed.GetValue(name)}'. Nearest: {string.Join(", ", registry.Suggest(parsed.GetValue(name)!, coders: false))}.");
             using var outline = Models.Outline(model);
             var places = outline?.Points.Select(point => (Name: point.Site.ToString(), Shape: SiteShape.Of(point, model.Architecture))).ToList() ?? [];
             var coders = registry.CodersOf(model).ToList();

@@ -41,7 +41,7 @@ internal sealed class PullCommand : Verb
             ({ } hub, _) => new HubAddress(HubId.Parse(hub)),
             (null, { } known) => new HubAddress(HubId.Parse(known.Hub!), known.Revision, known.Path),
             _ => HubAddress.TryParse(name) ?? throw new OptionsException(
-                $"'{name}' is neither a known name nor owner/name of the hub. Nearest known: {string.Join(", ", NearestNames.Of(name, registry.Models.Select(one => one.Name).Concat(registry.Coders.Select(one => one.Name))))}."),
+                $"'{name}' is neither a known name nor owner/name of the hub. Nearest known: {string.Join(", ", registry.Suggest(name))}."),
         };
         if (revision is not null) address = address with { Revision = revision };
         using var client = new HubClient(HubOptions.FromEnvironment());

@@ -26,8 +26,8 @@ public sealed class Locator
         if (Path.Exists(text)) return text;
         var known = _registry.FindModel(text);
         if (known is { Hub: null }) throw Elsewhere(text, known.Elsewhere);
-        var address = known is null ? Address(text, "model", _registry.Models.Select(model => model.Name)) : new HubAddress(HubId.Parse(known.Hub!));
-        if (address.Path.Length > 0) throw NotThere(text, "model", _registry.Models.Select(model => model.Name));
+        var address = known is null ? Address(text, "model") : new HubAddress(HubId.Parse(known.Hub!));
+        if (address.Path.Length > 0) throw NotThere(text, "model");
         using var client = new HubClient(_options);
         if (client.Cache.Snapshot(address.Id, address.Revision) is { } folder && (needs == ModelNeeds.Weights ? ModelFiles.IsWhole(folder) : ModelFiles.HasSettings(folder))) return folder;
         var wanted = needs == ModelNeeds.Settings ? HubSelection.Settings : known?.File is { } file ? HubSelection.ModelLike(file) : HubSelection.Model;
@@ -45,7 +45,7 @@ public sealed class Locator
         if (Path.Exists(text)) return text;
         var known = _registry.FindCoder(text);
         if (known is { Hub: null }) throw Elsewhere(text, known.Elsewhere);
-        var address = known is null ? Address(text, "sparse coder", _registry.Coders.Select(coder => coder.Name)) : new HubAddress(HubId.Parse(known.Hub!), known.Revision, known.Path);
+        var address = known is null ? Address(text, "sparse coder") : new HubAddress(HubId.Parse(known.Hub!), known.Revision, known.Path);
         using var client = new HubClient(_options);
         if (client.Cache.Snapshot(address.Id, address.Revision) is { } folder && Path.Combine(folder, address.Path) is var found && HasWeights(found)) return found;
         var wanted = HubSelection.Coder(address.Path, known?.Files ?? []);
@@ -59,13 +59,13 @@ public sealed class Locator
         File.Exists(path) || (Directory.Exists(path) && Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories).Any(file => IsWeights(file) && File.Exists(file)));
 
     // A mistyped path must not become a question to the hub: what begins with a folder that is here is meant as a path.
-    private static HubAddress Address(string text, string what, IEnumerable<string> names) =>
+    private HubAddress Address(string text, string what) =>
         text.Length > 0 && text[0] is not ('/' or '.' or '~') && !text.Contains('\\') && HubAddress.TryParse(text) is { } address && !Directory.Exists(text[..text.IndexOf('/')])
             ? address
-            : throw NotThere(text, what, names);
+            : throw NotThere(text, what);
 
-    private static CheckpointException NotThere(string text, string what, IEnumerable<string> names) =>
-        new($"There is no file or folder '{text}', and no {what} is known under this name. Nearest known: {string.Join(", ", NearestNames.Of(text, names))}. A repository of the hub is written owner/name.");
+    private CheckpointException NotThere(string text, string what) =>
+        new($"There is no file or folder '{text}', and no {what} is known under this name. Nearest known: {string.Join(", ", _registry.Suggest(text, models: what == "model", coders: what != "model"))}. A repository of the hub is written owner/name.");
 
     private static CheckpointException Elsewhere(string text, string? where) =>
         new($"'{text}' is known, but it is not on the hub. Get it from {where ?? "its authors"} and give the folder's path.");

@@ -76,6 +76,15 @@ public sealed class Registry
         return Coders.Where(coder => model.IsCalled(coder.Model));
     }
 
+    /// <summary>Known names that a text may have meant, models first: those that hold it, else those that are spelt alike.</summary>
+    public IReadOnlyList<string> Suggest(string text, bool models = true, bool coders = true)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        var names = (models ? Models.Select(model => model.Name) : []).Concat(coders ? Coders.Select(coder => coder.Name) : []).ToList();
+        var holding = text.Length > 2 ? names.Where(name => name.Contains(text, StringComparison.OrdinalIgnoreCase)).OrderBy(name => name.Length).Take(3).ToList() : [];
+        return holding.Count > 0 ? holding : NearestNames.Of(text, names);
+    }
+
     private static Dictionary<string, T> Table<T>(JsonNode? node) => node.Deserialize<Dictionary<string, T>>(s_json)!;
 
     // A group says once what its items share; an item's own word counts.

@@ -33,6 +33,9 @@ internal sealed class FakeHub : IDisposable
 
     internal Dictionary<string, byte[]> Files { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>Files of further repositories.</summary>
+    internal Dictionary<string, Dictionary<string, byte[]>> Others { get; } = new(StringComparer.Ordinal);
+
     /// <summary>Names whose contents lie in the storage.</summary>
     internal HashSet<string> Large { get; } = new(StringComparer.Ordinal);
 
@@ -151,11 +154,12 @@ internal sealed class FakeHub : IDisposable
     private void OnHub(HttpListenerContext context)
     {
         var path = Uri.UnescapeDataString(context.Request.Url!.AbsolutePath)[1..];
-        if (path == $"api/models/{Repository}/revision/main" || path == $"api/models/{Repository}/revision/{Commit}")
-            Send(context, JsonSerializer.SerializeToUtf8Bytes(new { sha = Commit, siblings = Files.Keys.Select(name => new { rfilename = name }) }));
-        else if (path.StartsWith($"{Repository}/resolve/", StringComparison.Ordinal) && Files.TryGetValue(path[(Repository.Length + 9 + Commit.Length + 1)..], out var content))
+        var (repository, files) = Others.Where(other => path.Contains(other.Key, StringComparison.Ordinal)).Select(other => (other.Key, other.Value)).FirstOrDefault((Repository, Files));
+        if (path == $"api/models/{repository}/revision/main" || path == $"api/models/{repository}/revision/{Commit}")
+            Send(context, JsonSerializer.SerializeToUtf8Bytes(new { sha = Commit, siblings = files.Keys.Select(name => new { rfilename = name }) }));
+        else if (path.StartsWith($"{repository}/resolve/", StringComparison.Ordinal) && files.TryGetValue(path[(repository.Length + 9 + Commit.Length + 1)..], out var content))
         {
-            var file = path[(Repository.Length + 9 + Commit.Length + 1)..];
+            var file = path[(repository.Length + 9 + Commit.Length + 1)..];
             var etag = _etags.GetValueOrDefault(file) ?? Etag(content, Large.Contains(file));
             context.Response.Headers["X-Repo-Commit"] = Commit;
             if (!Large.Contains(file))

@@ -118,7 +118,7 @@ public sealed class RegistryTests
     }
 
     [Theory]
-    [InlineData("""{"levels": {}, "families": {}, "architectures": {}, "models": [{"name": "a"}], "coders": []}""", "'a' is no")]
+    [InlineData("""{"levels": {}, "families": {}, "architectures": {}, "models": [{"name": "a"}], "coders": []}""", "missing required")]
     [InlineData("""{"levels": {}, "families": {}, "architectures": {"x": {"family": "f", "source": "s", "colour": 3}}, "models": [], "coders": []}""", "colour")]
     [InlineData("""{"levels": {}, "families": {}, "architectures": {}}""", "is no registry")]
     [InlineData("""{"levels": {}, "families": {}, "architectures": {"x": {"family": "f", "source": "s"}}, "models": [{"name": "a", "architecture": "x", "preprocessing": "", "licence": "", "verified": "golden"}], "coders": []}""", "'f', which is not listed")]
@@ -126,6 +126,6 @@ public sealed class RegistryTests
     public void A_registry_that_is_none_says_why(string json, string sentence)
     {
         var error = Assert.Throws<OptionsException>(() => Registry.Read(new MemoryStream(Encoding.UTF8.GetBytes(json)), "r.json"));
-        if (!sentence.StartsWith("'a' is no", StringComparison.Ordinal)) Assert.Contains(sentence, error.Message, StringComparison.Ordinal);
+        Assert.Contains(sentence, error.Message, StringComparison.Ordinal);
     }
 }
