@@ -141,7 +141,7 @@ internal sealed class HubRequests : IDisposable
         _ => null,
     };
 
-    private Uri? Redirection(HttpResponseMessage response, Uri from, HubId id)
+    private static Uri? Redirection(HttpResponseMessage response, Uri from, HubId id)
     {
         if ((int)response.StatusCode is not (301 or 302 or 303 or 307 or 308)) return null;
         if (response.Headers.Location is not { } location) throw new HubException($"{from.Host} sends {id} to another address without naming it.");

@@ -7,7 +7,8 @@ namespace Prisma.Core;
 
 /// <summary>
 /// Pictures as examples, prepared as the checkpoint says; those of one batch are decoded by all cores. They come from files, folders, patterns, lists
-/// (.txt, .lst) and tar archives (WebDataset), whose pictures are taken from where they lie: any order costs the same, and work is taken up anywhere.
+/// (.txt, .lst), tar archives (WebDataset), whose pictures are taken from where they lie, so that any order costs the same, and Parquet tables, which
+/// are best taken in order. Work is taken up anywhere.
 /// </summary>
 public sealed class PictureInputs : IModelInputs
 {

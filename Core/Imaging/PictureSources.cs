@@ -2,7 +2,7 @@ namespace Prisma.Core;
 
 /// <summary>
 /// Finds the pictures behind names: picture files, folders (searched downwards where they hold no pictures themselves), patterns, lists of files
-/// (<c>.txt</c>, <c>.lst</c>: one path a line), tar archives and folders of them.
+/// (<c>.txt</c>, <c>.lst</c>: one path a line), tar archives, Parquet tables and folders of either.
 /// </summary>
 internal static class PictureSources
 {
@@ -14,7 +14,7 @@ internal static class PictureSources
     private static IEnumerable<string> Files(string name)
     {
         if (Directory.Exists(name) && !Directory.EnumerateFiles(name).Any(PictureFiles.IsPicture)
-            && Directory.GetFiles(name, "*.tar").Order(StringComparer.Ordinal).ToList() is { Count: > 0 } archives) return archives;
+            && Directory.EnumerateFiles(name).Where(file => Path.GetExtension(file) is ".tar" or ".parquet").Order(StringComparer.Ordinal).ToList() is { Count: > 0 } archives) return archives;
         return PictureFiles.Find([name]);
     }
 
@@ -22,10 +22,11 @@ internal static class PictureSources
     {
         var ending = Path.GetExtension(file).ToLowerInvariant();
         if (ending == ".tar") return TarPictures.Find(file);
+        if (ending == ".parquet") return ParquetPictures.Find(file);
         if (s_lists.Contains(ending)) return Listed(file);
         return s_packed.Contains(ending)
             ? throw new PrismaException($"'{file}' is packed, so its pictures cannot be taken in any order. Unpack it: a .tar archive or a folder is read.")
-            : [PictureEntry.Whole(file)];
+            : [new PictureOfFile(file)];
     }
 
     // What follows a tab is somebody's label.
@@ -42,7 +43,7 @@ internal static class PictureSources
             var full = Path.Combine(folder, path);
             if (!File.Exists(full)) throw new PrismaException($"'{list}', line {number}: there is no file '{full}'.");
             any = true;
-            yield return PictureEntry.Whole(full);
+            yield return new PictureOfFile(full);
         }
         if (!any) throw new PrismaException($"The list '{list}' names no pictures.");
     }

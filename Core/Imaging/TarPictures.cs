@@ -19,7 +19,7 @@ internal static class TarPictures
             {
                 if (entry.EntryType is not (TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.ContiguousFile) || !PictureFiles.IsPicture(entry.Name)) continue;
                 if (entry.DataOffset + entry.Length > file.Length) throw new EndOfStreamException($"'{entry.Name}' should end at byte {entry.DataOffset + entry.Length} of {file.Length}");
-                found.Add(new PictureEntry($"{archive}/{entry.Name}", archive, entry.DataOffset, entry.Length));
+                found.Add(new PictureOfArchive($"{archive}/{entry.Name}", archive, entry.DataOffset, entry.Length));
             }
             if (!EndsInZeros(file)) throw new EndOfStreamException("the blocks of zeros at its end are missing");
         }

@@ -1,4 +1,6 @@
 using System.Formats.Tar;
+using Parquet;
+using Parquet.Schema;
 using Prisma.Core;
 using static TorchSharp.torch;
 
@@ -89,6 +91,31 @@ public sealed class PictureSourceTests : IDisposable
     }
 
     [Fact]
+    public async Task A_table_gives_what_its_files_give()
+    {
+        using var scope = NewDisposeScope();
+        await Table("train-00000.parquet", [.. _files.Select(File.ReadAllBytes)]);
+        var (packed, plain) = (new PictureInputs([_folder.Path], s_preprocess), new PictureInputs(_files, s_preprocess));
+        Assert.Equal(6, packed.Count);
+        var (a, b) = (packed.Batch([5, 0, 1]), plain.Batch([2, 0, 1]));
+        Assert.True(a["input"].Equals(b["input"]));
+        a["input"].Dispose();
+        b["input"].Dispose();
+    }
+
+    [Fact]
+    public async Task A_damaged_table_or_row_is_named()
+    {
+        var table = await Table("a.parquet", [File.ReadAllBytes(_files[0]), null!]);
+        Assert.Contains("row 1", Assert.Throws<PrismaException>(() => new PictureInputs([table], s_preprocess).Batch([1])).Message, StringComparison.Ordinal);
+        var bytes = await File.ReadAllBytesAsync(table);
+        foreach (var cut in new[] { 0, 10, bytes.Length / 2, bytes.Length - 5 })
+            Assert.Contains("Parquet table", Assert.Throws<PrismaException>(() => new PictureInputs([_folder.Put("cut.parquet", bytes[..cut])], s_preprocess)).Message, StringComparison.Ordinal);
+        for (var k = 4; k < 60; k++) bytes[k] ^= 0x5a;
+        Assert.Throws<PrismaException>(() => new PictureInputs([_folder.Put("noise.parquet", bytes)], s_preprocess).Batch([0]));
+    }
+
+    [Fact]
     public void A_packed_archive_says_what_to_do() =>
         Assert.Contains("Unpack it", Assert.Throws<PrismaException>(() => new PictureInputs([_folder.Put("a.tar.gz", [1])], s_preprocess)).Message, StringComparison.Ordinal);
 
@@ -102,6 +129,23 @@ public sealed class PictureSourceTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
+
+    // Two groups of rows, in the structure of the hub's image datasets.
+    private async Task<string> Table(string name, byte[][] pictures)
+    {
+        var schema = new ParquetSchema(new StructField("image", new DataField("bytes", typeof(byte[]), isNullable: true), new DataField<string>("path")), new DataField<int>("label"));
+        var columns = schema.GetDataFields();
+        await using var file = File.Create(_folder[name]);
+        await using var writer = await ParquetWriter.CreateAsync(schema, file);
+        for (var group = 0; group < 2; group++)
+        {
+            using var rows = writer.CreateRowGroup();
+            await rows.WriteAsync(columns[0], pictures);
+            await rows.WriteAsync(columns[1], [.. pictures.Select((_, k) => $"{k}.png")]);
+            await rows.WriteAsync<int>(columns[2], new int[pictures.Length].AsMemory());
+        }
+        return _folder[name];
+    }
 
     private string Archive(string name, TarEntryFormat format, bool deep = true)
     {
