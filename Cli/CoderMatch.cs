@@ -22,16 +22,17 @@ internal static class CoderMatch
         return Named.Folder(trained, terminal);
     }
 
-    /// <summary>Where the coder belongs in a model: what its file leaves open, the registry tells; another model than the registry's is refused.</summary>
-    internal static SpliceOptions Place(string sae, CoderCard card, ModelCard model, SpliceOptions options)
+    /// <summary>Where the coder belongs in a model: what its file leaves open, the registry tells.</summary>
+    internal static SpliceOptions Place(string sae, CoderCard card, SpliceOptions options) => Registry.Default.FindCoder(sae) is not { } known ? options : options with
     {
-        if (Registry.Default.FindCoder(sae) is not { } known) return options;
-        if (!options.Force && !ModelNames.MayBeTheSame(known.Model, model))
+        Reads = options.Reads ?? (card.Reads.Count == 0 ? Site.Parse(known.Hook) : null),
+        Writes = options.Writes ?? (card.Writes.Count == 0 && known.Writes is { } writes ? Site.Parse(writes) : null),
+    };
+
+    /// <summary>Refuses a model that the registry's coder was not trained on.</summary>
+    internal static void Check(string sae, ModelCard model, bool force)
+    {
+        if (!force && Registry.Default.FindCoder(sae) is { } known && !ModelNames.MayBeTheSame(known.Model, model))
             throw new OptionsException($"'{sae}' was trained on '{known.Model}', the loaded model is '{model.Name}'. If they are the same, or you want it all the same, use --force.");
-        return options with
-        {
-            Reads = options.Reads ?? (card.Reads.Count == 0 ? Site.Parse(known.Hook) : null),
-            Writes = options.Writes ?? (card.Writes.Count == 0 && known.Writes is { } writes ? Site.Parse(writes) : null),
-        };
     }
 }

@@ -5,7 +5,7 @@ namespace Prisma.Cli;
 /// <summary>The shape of a place, from its axes and a model's sizes; B is the batch, T the tokens of a text.</summary>
 internal static class SiteShape
 {
-    internal static string Of(HookPoint point, ModelArchitecture sizes)
+    internal static string Of(HookPoint point, ModelArchitecture? sizes)
     {
         // The registry's sizes are those of the one stack, or of the image tower where there are two.
         var own = point.Site.Path.Part is "" or Part.Vision;

@@ -17,7 +17,11 @@ public static class Models
     /// </summary>
     /// <exception cref="CheckpointException">Nothing is called so, or it is damaged, or of no known family.</exception>
     /// <exception cref="HubException">It cannot be fetched.</exception>
-    public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32) => Catalog.Load(Find(path), family, dtype);
+    public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32) 
+    {
+        var known = Path.Exists(path) ? null : Registry.Default.FindModel(path);
+        return Catalog.Load(Find(path), family ?? known?.Architecture.Family, dtype);
+    }
 
     /// <summary>The folder of a model, fetched where it has to be.</summary>
     /// <param name="path">A folder, a name of the registry, or a repository of the hub.</param>

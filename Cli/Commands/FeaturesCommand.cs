@@ -43,7 +43,8 @@ internal sealed class FeaturesCommand : Verb
             SaeOptions.Describe(coder.Card, terminal);
             var folder = CoderMatch.Model(parsed.GetValue(model), coderName, coder.Card, terminal);
             using var loaded = Models.Load(folder);
-            var splice = CoderMatch.Place(coderName, coder.Card, loaded.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null });
+            CoderMatch.Check(coderName, loaded.Card, parsed.GetValue(force));
+            var splice = CoderMatch.Place(coderName, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null });
             if (parsed.GetValue(check) is { } folderToCheck) return Check(loaded, coder, splice, folderToCheck, folder, parsed.GetValue(batch), parsed.GetValue(json), terminal);
             if (parsed.GetValue(images) is not { Length: > 0 } named2) throw new OptionsException("Name pictures with --image, or a folder to measure on with --check.");
             var pictures = PictureBatch.Load(named2, Preprocess.Load(folder));

@@ -12,11 +12,12 @@ internal sealed class ModelsShowCommand : Verb
 
     internal override string Description =>
         "Shows one known model: its sizes, what its weights take in memory, its places with their shapes (where the family is built; no weights are needed), and the published sparse coders that fit it.\n"
+        + "Any other checkpoint folder or owner/name of the hub is described by its own configuration.\n"
         + "Example: prisma models show openai/clip-vit-base-patch32";
 
     internal override void Fill(Command command, Terminal terminal)
     {
-        var name = new Argument<string>("NAME") { Description = "A name of 'prisma models'" };
+        var name = new Argument<string>("NAME") { Description = "A name of 'prisma models', a checkpoint folder, or owner/name of the hub" };
         command.Arguments.Add(name);
         var all = new Option<bool>("--all") { Description = "List every place and every coder" };
         command.Options.Add(all);
@@ -24,8 +25,11 @@ internal sealed class ModelsShowCommand : Verb
         command.SetAction(parsed =>
         {
             var registry = Registry.Default;
-            var model = registry.FindModel(parsed.GetValue(name)!) ?? throw new OptionsException(
-                $"No model is known as '{parsed.GetValue(name)}'. Nearest: {string.Join(", ", registry.Suggest(parsed.GetValue(name)!, coders: false))}.");
+            if (registry.FindModel(parsed.GetValue(name)!) is not { } model)
+            {
+                ShowUnlisted(parsed.GetValue(name)!, parsed.GetValue(all), parsed.GetValue(json), terminal);
+                return ExitCode.Good;
+            }
             using var outline = Models.Outline(model);
             var places = outline?.Points.Select(point => (Name: point.Site.ToString(), Shape: SiteShape.Of(point, model.Architecture))).ToList() ?? [];
             var coders = registry.CodersOf(model).ToList();
@@ -43,6 +47,29 @@ internal sealed class ModelsShowCommand : Verb
         });
     }
 
+    private static void ShowUnlisted(string name, bool all, bool json, Terminal terminal)
+    {
+        using var outline = Models.Catalog.Outline(Named.Folder(name, terminal, ModelNeeds.Settings));
+        var places = outline.Points.Select(point => (Name: point.Site.ToString(), Shape: SiteShape.Of(point, null))).ToList();
+        if (json)
+        {
+            terminal.Json(new { outline.Card.Name, outline.Card.Family, parameters = outline.ParameterCount, memory = ModelRecord.Memory(outline.ParameterCount), sites = places.Select(place => new { name = place.Name, shape = place.Shape }) });
+            return;
+        }
+        terminal.Line($"{outline.Card.Name}: family {outline.Card.Family}, {outline.ParameterCount:n0} parameters by its configuration ({Memory(outline.ParameterCount)}); it is not in the registry.");
+        PrintPlaces(terminal, places, all);
+    }
+
+    private static string Memory(long parameters) => string.Join(", ", ModelRecord.Memory(parameters).Select(type => $"{type.Key} {ByteSize.Text(type.Value)}"));
+
+    // One block stands for all.
+    private static void PrintPlaces(Terminal terminal, List<(string Name, string Shape)> places, bool all)
+    {
+        terminal.Line("");
+        var shown = all ? places : [.. places.Where(place => !place.Name.Contains("blocks.", StringComparison.Ordinal) || place.Name.Contains("blocks.0.", StringComparison.Ordinal))];
+        terminal.Table([all ? "place" : $"place (one block shown of each stack; --all: {places.Count})", "shape"], shown.Select(place => new[] { place.Name, place.Shape }));
+    }
+
     private static void Print(Terminal terminal, Registry registry, RegisteredModel model, List<(string Name, string Shape)> places, List<RegisteredCoder> coders, bool all)
     {
         var sizes = model.Architecture;
@@ -57,20 +84,14 @@ internal sealed class ModelsShowCommand : Verb
             ("input", model.Preprocessing),
             ("sizes", Sizes(sizes)),
             ("parameters", sizes.Parameters is { } all0 ? $"{all0:n0}" + (sizes.ImageParameters is { } image ? $", of them {image:n0} in the image tower" : "") : sizes.ImageParameters is { } tower ? $"{tower:n0} in the image tower; the rest was not counted" : null),
-            ("memory", sizes.Parameters is { } count ? string.Join(", ", ModelRecord.Memory(count).Select(type => $"{type.Key} {ByteSize.Text(type.Value)}")) : null),
+            ("memory", sizes.Parameters is { } count ? Memory(count) : null),
             ("verified", $"{model.Verified.ToString().ToLowerInvariant()}: {registry.Levels[model.Verified.ToString().ToLowerInvariant()]}"),
             ("source", sizes.Source),
             ("ViT-Prisma", model.Prisma),
             ("remarks", model.Remarks),
         })
             if (value is not null) terminal.Line($"{what,-11} {value}");
-        if (places.Count > 0)
-        {
-            terminal.Line("");
-            // One block stands for all.
-            var shown = all ? places : [.. places.Where(place => !place.Name.Contains("blocks.", StringComparison.Ordinal) || place.Name.Contains("blocks.0.", StringComparison.Ordinal))];
-            terminal.Table([all ? "place" : $"place (one block shown of each stack; --all: {places.Count})", "shape"], shown.Select(place => new[] { place.Name, place.Shape }));
-        }
+        if (places.Count > 0) PrintPlaces(terminal, places, all);
         terminal.Line("");
         if (coders.Count == 0) terminal.Line("No published sparse coder is known for it.");
         else terminal.Table([coders.Count > CodersShown && !all ? $"sparse coder ({CodersShown} of {coders.Count}; --all)" : "sparse coder", "kind", "place", "features", "tokens", "verified"], coders.Take(all ? int.MaxValue : CodersShown).Select(coder => new[]

@@ -52,7 +52,7 @@ internal sealed class SaeEvalCommand : Verb
             using var scope = NewDisposeScope();
             using var coder = Coders.Load(Named.CoderPath(parsed.GetValue(sae)!, terminal), coderOptions.Read(parsed));
             SaeOptions.Describe(coder.Card, terminal);
-            var splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null };
+            var splice = CoderMatch.Place(parsed.GetValue(sae)!, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null });
             var work = new Work(terminal, coder, splice, usage, (ulong)parsed.GetValue(seed));
             var (result, dataset, sceneScores) = parsed.GetValue(tensors) is { } file ? work.OnTensors(file)
                 : parsed.GetValue(data) is { } harvest ? work.OnHarvest(harvest)

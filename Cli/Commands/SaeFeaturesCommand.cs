@@ -44,6 +44,7 @@ internal sealed class SaeFeaturesCommand : Verb
             var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
             var preprocess = Preprocess.Load(modelFolder);
             using var loaded = Models.Load(modelFolder);
+            CoderMatch.Check(parsed.GetValue(sae)!, loaded.Card, parsed.GetValue(force));
             using var coder = Coders.Load(Named.CoderPath(parsed.GetValue(sae)!, terminal), coderOptions.Read(parsed));
             SaeOptions.Describe(coder.Card, terminal);
             int[] wanted = parsed.GetValue(chosen) ?? [];
@@ -54,7 +55,7 @@ internal sealed class SaeFeaturesCommand : Verb
                 Examples = parsed.GetValue(examples),
                 Batch = parsed.GetValue(batch),
                 SaveEvery = parsed.GetValue(save),
-                Splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null },
+                Splice = CoderMatch.Place(parsed.GetValue(sae)!, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null }),
             };
             var tenth = Math.Max(1, files.Count / 10);
             var last = 0;

@@ -61,7 +61,7 @@ public sealed class ModelFolder
         if (!Directory.Exists(path))
             throw new CheckpointException(File.Exists(path)
                 ? $"'{path}' is a file; a model is a folder with a config.json and its weights."
-                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights; downloading by name is not built.");
+                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights.");
         if (Referred(path) is { } source) return Open(source);
         var plain = Candidate(path, "config.json", s_huggingFace);
         var openClip = Candidate(path, "open_clip_config.json", s_openClip);
@@ -77,6 +77,15 @@ public sealed class ModelFolder
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new CheckpointException($"'{System.IO.Path.Combine(path, file)}' holds no JSON object but {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; a configuration is an object.");
         return new ModelFolder(path, file, document.RootElement.Clone(), weights);
+    }
+
+    /// <summary>The same folder read by its other configuration, Hugging Face's or open_clip's; null where it has only one.</summary>
+    internal ModelFolder? Other()
+    {
+        var other = ConfigFile == "open_clip_config.json" ? Candidate(Path, "config.json", s_huggingFace) : Candidate(Path, "open_clip_config.json", s_openClip);
+        if (other is not { } found) return null;
+        using var document = Parse(System.IO.Path.Combine(Path, found.File));
+        return new ModelFolder(Path, found.File, document.RootElement.Clone(), found.Weights);
     }
 
     /// <summary>A configuration without a folder, for <see cref="ModelFamily.Outline"/>; the name is a path that need not exist.</summary>

@@ -53,6 +53,7 @@ public sealed class HubVerbTests : IDisposable
     [InlineData("pull", "sdxl-unbox/mid.0", "github.com/surkovv/sdxl-unbox")]
     [InlineData("sites --model", "nothing", "There is no file or folder")]
     [InlineData("models show", "clip-vit-base", "openai/clip-vit-base-patch16")]
+    [InlineData("models show", "org/absent", "There is no org/absent")]
     [InlineData("models --family", "frog", "There is no family")]
     [InlineData("models --search", "frog", "No known model")]
     public void A_name_that_means_nothing_is_refused(string verb, string name, string sentence)
@@ -103,6 +104,17 @@ public sealed class HubVerbTests : IDisposable
         var (code, errors, _) = VerbRun.Of("features", "--sae", Sae(Dino), "--model", DemoWeights.Vit, "--image", Fixture.Path("imaging/rgb.png"));
         Assert.Equal(2, code);
         Assert.Contains("was trained on 'facebook/dino-vitb16'", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Any_repository_can_be_shown_by_its_settings_alone()
+    {
+        var (code, errors, output) = VerbRun.Of("models", "show", "org/model", "--json");
+        Assert.True(code == 0, errors);
+        using var loaded = Models.Load(DemoWeights.Vit);
+        Assert.Equal(loaded.ParameterCount, JsonDocument.Parse(output).RootElement.GetProperty("parameters").GetInt64());
+        Assert.DoesNotContain(_hub.Asked, asked => asked.Path.EndsWith("model.safetensors", StringComparison.Ordinal));
+        Assert.Contains("blocks.0.hook_resid_post", VerbRun.Of("models", "show", "org/model").Output, StringComparison.Ordinal);
     }
 
     [Fact]

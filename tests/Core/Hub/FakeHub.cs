@@ -42,9 +42,13 @@ internal sealed class FakeHub : IDisposable
     /// <summary>What was asked: method, path, who asked, from which byte.</summary>
     internal ConcurrentQueue<(string Method, string Path, string? Token, string? Range)> Asked { get; } = new();
 
-    internal static string Etag(byte[] content, bool large) => Convert.ToHexStringLower(large
-        ? SHA256.HashData(content)
-        : SHA1.HashData([.. Encoding.ASCII.GetBytes($"blob {content.Length}\0"), .. content]));
+    internal static string Etag(byte[] content, bool large)
+    {
+        using var hash = IncrementalHash.CreateHash(large ? HashAlgorithmName.SHA256 : HashAlgorithmName.SHA1);
+        if (!large) hash.AppendData(Encoding.ASCII.GetBytes($"blob {content.Length}\0"));
+        hash.AppendData(content);
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
 
     internal HubOptions Options(string cache) => new() { Endpoint = Address, Cache = cache, FirstWait = TimeSpan.FromMilliseconds(1), Patience = TimeSpan.FromSeconds(5), Connections = 2 };
 

@@ -81,7 +81,7 @@ public sealed class HubFaultTests : IDisposable
     {
         _hub.Claim("model.safetensors", FakeHub.Etag([1], large: true));
         await Refused("has the checksum");
-        Assert.Empty(Directory.GetFiles(Path.Combine(_cache.Path, "models--org--model", "blobs")).Where(file => new FileInfo(file).Length > 2));
+        Assert.DoesNotContain(Directory.GetFiles(Path.Combine(_cache.Path, "models--org--model", "blobs")), file => new FileInfo(file).Length > 2);
     }
 
     [Fact]
