@@ -17,7 +17,7 @@ public static class Models
     /// </summary>
     /// <exception cref="CheckpointException">Nothing is called so, or it is damaged, or of no known family.</exception>
     /// <exception cref="HubException">It cannot be fetched.</exception>
-    public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32) 
+    public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32)
     {
         var known = Path.Exists(path) ? null : Registry.Default.FindModel(path);
         return Catalog.Load(Find(path), family ?? known?.Architecture.Family, dtype);
