@@ -166,9 +166,9 @@ public sealed class Vit : HookedModel, ILogitReadout
         _posEmbed = Point(Site.PosEmbed);
         _fullEmbed = Point(Site.FullEmbed);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(config.Width, config.Heads, bias: config.QkvBias),
+            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads, Bias = config.QkvBias }),
             new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
-            config.Eps)))];
+            LayerNorm.With(config.Eps))))];
         _norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
         _lnFinal = Point(Site.LnFinal);
         if (config.Head == VitHead.None) return;
@@ -186,7 +186,7 @@ public sealed class Vit : HookedModel, ILogitReadout
     public int? ReadToken => 0;
 
     /// <inheritdoc/>
-    public LayerNorm FinalNorm => _norm;
+    public Norm FinalNorm => _norm;
 
     /// <inheritdoc/>
     public Linear? Readout => _config.Head == VitHead.Classifier ? _head : null;

@@ -46,7 +46,7 @@ public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
     public int? ReadToken => _vision.ReadToken;
 
     /// <inheritdoc/>
-    public LayerNorm FinalNorm => _vision.FinalNorm;
+    public Norm FinalNorm => _vision.FinalNorm;
 
     /// <inheritdoc/>
     public Linear? Readout => _vision.Projection;

@@ -35,10 +35,10 @@ public sealed class ClipVision : Module
             _lnPre = Point(Site.LnPre);
         }
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(config.Width, config.Heads),
+            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads }),
             new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
-            config.Eps,
-            config.LayerScale)))];
+            LayerNorm.With(config.Eps),
+            new BlockOptions { LayerScale = config.LayerScale })))];
         _norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
         _lnFinal = Point(Site.LnFinal);
         if (config.Projection == 0) return;
@@ -50,7 +50,7 @@ public sealed class ClipVision : Module
     public ClipVisionConfig Config { get; }
 
     /// <summary>The norm before the projection.</summary>
-    public LayerNorm FinalNorm => _norm;
+    public Norm FinalNorm => _norm;
 
     /// <summary>The projection into the joint space, or null.</summary>
     public Linear? Projection => _head;

@@ -23,7 +23,7 @@ public sealed class ClipVisionModel : HookedModel, ILogitReadout
     public int? ReadToken => _vision.ReadToken;
 
     /// <inheritdoc/>
-    public LayerNorm FinalNorm => _vision.FinalNorm;
+    public Norm FinalNorm => _vision.FinalNorm;
 
     /// <inheritdoc/>
     public Linear? Readout => _vision.Projection;
