@@ -71,7 +71,7 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
     }
 
     /// <inheritdoc/>
-    protected override HookedModel Build(OpenClipConfig config) => new ClipModel(config.Vision, config.Text, config.LogitBias);
+    protected override HookedModel Build(OpenClipConfig config) => new ClipModel(new ClipVision(config.Vision), config.Text, config.LogitBias);
 
     /// <inheritdoc/>
     protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains(ClipWeights.Prefix(source, VisionClass, "") + "logit_bias") };

@@ -169,6 +169,27 @@ public static partial class Site
     /// <summary>The stream after the final norm: [B, P, d].</summary>
     public static readonly SiteKind LnFinal = new("hook_ln_final", Batch, Token, Model);
 
+    /// <summary>The query of attention pooling: [B, 1, H, k].</summary>
+    public static readonly SiteKind PoolQ = new("hook_q", Batch, Token, Head, HeadWidth);
+
+    /// <summary>The keys of attention pooling: [B, P, H, k].</summary>
+    public static readonly SiteKind PoolK = new("hook_k", Batch, Token, Head, HeadWidth);
+
+    /// <summary>The values of attention pooling: [B, P, H, k].</summary>
+    public static readonly SiteKind PoolV = new("hook_v", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Scores of attention pooling before the softmax: [B, H, 1, P].</summary>
+    public static readonly SiteKind PoolScores = new("hook_attn_scores", Batch, Head, Query, Key);
+
+    /// <summary>Probabilities of attention pooling: [B, H, 1, P].</summary>
+    public static readonly SiteKind PoolPattern = new("hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What each head of attention pooling read: [B, 1, H, k].</summary>
+    public static readonly SiteKind PoolZ = new("hook_z", Batch, Token, Head, HeadWidth);
+
+    /// <summary>What attention pooling returns: [B, 1, d].</summary>
+    public static readonly SiteKind PoolOut = new("hook_out", Batch, Token, Model);
+
     /// <summary>Logits, or the joint embedding before it is normalised: [B, C].</summary>
     public static readonly SiteKind PostHead = new("hook_post_head_pre_normalize", Batch, Axis.Output);
 

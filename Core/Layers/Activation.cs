@@ -12,7 +12,7 @@ public static class Activation
     {
         "gelu" => nn.functional.gelu,
         "quick_gelu" => QuickGelu,
-        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_accurate" => TanhGelu,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_accurate" or "gelu_tanh" => TanhGelu,
         "relu" => x => x.relu(),
         "silu" or "swish" => x => x.silu(),
         "tanh" => x => x.tanh(),

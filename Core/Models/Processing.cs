@@ -66,7 +66,8 @@ public static class Processing
     }
 
     // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row of W·γ does nothing.
-    internal static void FoldNorm(Norm norm, params Linear[] readers)
+    /// <summary>Moves a norm's gain and bias into the matrices that read it, and centres those where the norm centres.</summary>
+    public static void FoldNorm(Norm norm, params Linear[] readers)
     {
         foreach (var reader in readers)
         {

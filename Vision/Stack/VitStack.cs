@@ -42,7 +42,7 @@ public sealed class VitStack : Module
             _preNorm = Child("ln_pre", config.Norm(config.Width, Site.PreScale, Site.PreNormalized));
             _lnPre = Point(Site.LnPre);
         }
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, Block(config)))];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, MakeBlock(config)))];
     }
 
     /// <summary>The configuration.</summary>
@@ -70,7 +70,7 @@ public sealed class VitStack : Module
         if (step == ProcessingStep.CenterWriting && !Config.PreNorm && _pos is not null) Processing.Center(_pos);
     }
 
-    private static Block Block(VitStackConfig config)
+    private static Block MakeBlock(VitStackConfig config)
     {
         var activation = Activation.Named(config.Activation);
         FeedForward? mlp = config.Hidden == 0 ? null

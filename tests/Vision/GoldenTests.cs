@@ -8,7 +8,12 @@ public sealed class GoldenTests
     public static TheoryData<string> Folders => [
         "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
+        "timm_vit", "timm_vit_plain", "timm_vit_clip", "timm_vit_gap_qknorm", "timm_vit_reg", "timm_vit_reg_embed", "timm_vit_siglip_map",
+        "hf_deit_distilled", "hf_dinov2", "hf_dinov2_imgcls", "hf_dinov2_registers", "hf_dinov2_swiglu", "hf_siglip",
     ];
+
+    // Means of another tensor of the file, which is compared itself.
+    private static readonly string[] s_derived = ["vision.head.pattern_mean"];
 
     [Theory, MemberData(nameof(Folders))]
     public void Every_reference_tensor_is_reproduced(string folder)
@@ -16,7 +21,7 @@ public sealed class GoldenTests
         using var model = Models.Load(Fixture.Path($"models/{folder}"));
         using var expected = TensorSource.Open(Fixture.Path($"models/{folder}/expected.safetensors"));
         var rows = Verification.Compare(model, expected);
-        var failed = rows.Where(row => !row.Passed || row.Place is null).ToList();
+        var failed = rows.Where(row => !row.Passed || (row.Place is null && !s_derived.Contains(row.Key))).ToList();
         Assert.True(failed.Count == 0, string.Join("\n", failed.Select(row => $"{row.Key} ({row.Place}): {row.MaxError:g3} {row.Note}")));
         Assert.True(rows.Count >= 8);
     }

@@ -4,14 +4,14 @@ using static TorchSharp.torch;
 namespace Prisma.Vision;
 
 /// <summary>The norm after the last block with the place behind it; over the whole stream, or over what was pooled.</summary>
-public sealed class FinalNorm : Module
+public sealed class ClosingNorm : Module
 {
     private readonly HookPoint _after;
 
     /// <summary>Declares the norm's weights.</summary>
     /// <param name="width">d_model.</param>
     /// <param name="norm">The kind of norm.</param>
-    public FinalNorm(long width, NormFactory norm)
+    public ClosingNorm(long width, NormFactory norm)
     {
         Norm = Child("", norm(width, Site.FinalScale, Site.FinalNormalized));
         _after = Point(Site.LnFinal);
