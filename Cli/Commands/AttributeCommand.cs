@@ -92,7 +92,7 @@ internal sealed class AttributeCommand : Verb
                     terminal.Remark(error.Message);
                 }
             }
-            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, existing);
+            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, existing, Provenance.Sentence(loaded));
             if (parsed.GetValue(json))
                 terminal.Json(pictures.Names.Select((name, k) => new
                 {

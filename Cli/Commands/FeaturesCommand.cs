@@ -27,12 +27,14 @@ internal sealed class FeaturesCommand : Verb
         var check = new Option<string?>("--check") { HelpName = "FOLDER", Description = "Measure L0 and explained variance on these pictures, all, class and spatial tokens apart" };
         foreach (var option in new Option[] { site, check }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for the pictures", required: false);
+        var device = Common.Device(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            _ = Common.CoderDeviceNamed(parsed.GetValue(device)!);
             if (parsed.GetValue(output) is { } wanted) AtomicFile.CheckTarget(Path.Combine(wanted, "report.html"), Common.Existing(parsed.GetValue(force)));
             var folder = parsed.GetValue(model)!;
             using var scope = NewDisposeScope();
@@ -46,7 +48,8 @@ internal sealed class FeaturesCommand : Verb
             using var reading = FeatureReading.Read(loaded, pictures.ToTensor(), coder, splice);
             var found = Enumerable.Range(0, reading.Pictures).Select(k => reading.Top(k, parsed.GetValue(top))).ToList();
             if (parsed.GetValue(output) is { } into)
-                foreach (var file in FeaturePictures.Write(into, loaded, coder.Card, pictures, reading, found, Common.Existing(parsed.GetValue(force)))) terminal.Remark($"Wrote {file}.");
+                foreach (var file in FeaturePictures.Write(into, loaded, coder.Card, pictures, reading, found,
+                    Common.Existing(parsed.GetValue(force)), Provenance.Sentence(loaded, coder.Card))) terminal.Remark($"Wrote {file}.");
             if (parsed.GetValue(json))
                 terminal.Json(pictures.Names.Select((name, k) => new { image = name, features = found[k] }));
             else

@@ -29,7 +29,7 @@ internal sealed class PreprocessCommand : Verb
             var orientation = parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored;
             var prepared = parsed.GetValue(images)!.Select(path => preprocess.Apply(RgbImage.Load(path, orientation))).ToList();
             var pixels = PreparedImage.Stack(prepared);
-            Safetensors.Write(parsed.GetValue(output)!, [("pixel_values", pixels)], existing: Common.Existing(parsed.GetValue(force)));
+            Safetensors.Write(parsed.GetValue(output)!, [("pixel_values", pixels)], Provenance.Of(parsed.GetValue(model)!), Common.Existing(parsed.GetValue(force)));
             terminal.Remark($"Wrote pixel_values [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });
