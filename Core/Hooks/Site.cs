@@ -106,6 +106,12 @@ public static partial class Site
     /// <summary>What each head read: [B, P, H, k].</summary>
     public static readonly SiteKind Z = new("attn.hook_z", Batch, Token, Head, HeadWidth);
 
+    /// <summary>Scale of the norm of what all heads read: [B, P, 1].</summary>
+    public static readonly SiteKind AttnInnerScale = new("attn.ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of what all heads read: [B, P, H·k].</summary>
+    public static readonly SiteKind AttnInnerNormalized = new("attn.ln.hook_normalized", Batch, Token, Model);
+
     /// <summary>What each head writes, without the output bias: [B, P, H, d]; switched on by asking.</summary>
     public static readonly SiteKind Result = new("attn.hook_result", Batch, Token, Head, Model);
 
@@ -142,7 +148,16 @@ public static partial class Site
     /// <summary>The factor of a gated MLP beside the activated gate: [B, P, f].</summary>
     public static readonly SiteKind MlpPreLinear = new("mlp.hook_pre_linear", Batch, Token, Neuron);
 
-    /// <summary>Neurons after the activation: [B, P, f].</summary>
+    /// <summary>Neurons after the activation where a norm follows: [B, P, f].</summary>
+    public static readonly SiteKind MlpMid = new("mlp.hook_mid", Batch, Token, Neuron);
+
+    /// <summary>Scale of the norm of the neurons: [B, P, 1].</summary>
+    public static readonly SiteKind MlpInnerScale = new("mlp.ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of the neurons: [B, P, f].</summary>
+    public static readonly SiteKind MlpInnerNormalized = new("mlp.ln.hook_normalized", Batch, Token, Neuron);
+
+    /// <summary>Neurons as the output matrix reads them, after activation and norm: [B, P, f].</summary>
     public static readonly SiteKind MlpPost = new("mlp.hook_post", Batch, Token, Neuron);
 
     /// <summary>The MLP module's output, before layer scale or a post-norm: [B, P, d].</summary>

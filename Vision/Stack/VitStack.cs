@@ -53,7 +53,8 @@ public sealed class VitStack : Module
     {
         var x = Embed(pixels, run);
         if (_preNorm is not null && _lnPre is not null) x = _lnPre.Pass(_preNorm.Forward(x, run), run);
-        foreach (var block in _blocks) x = block.Forward(x, run);
+        var context = Config.Rotary is null ? null : new AttentionContext { Layout = LayoutOf(pixels) };
+        foreach (var block in _blocks) x = block.Forward(x, run, context);
         return x;
     }
 
@@ -73,9 +74,10 @@ public sealed class VitStack : Module
     private static Block MakeBlock(VitStackConfig config)
     {
         var activation = Activation.Named(config.Activation);
+        var neuronNorm = config.NeuronNorm ? config.Norm : null;
         FeedForward? mlp = config.Hidden == 0 ? null
-            : config.Gated ? new GatedMlp(config.Width, config.Hidden, activation, config.OutBias)
-            : new Mlp(config.Width, config.Hidden, activation, config.OutBias);
+            : config.Gated ? new GatedMlp(config.Width, config.Hidden, activation, config.OutBias, neuronNorm)
+            : new Mlp(config.Width, config.Hidden, activation, config.OutBias, neuronNorm);
         var attention = new Attention(new AttentionOptions
         {
             Width = config.Width,
@@ -85,6 +87,8 @@ public sealed class VitStack : Module
             OutBias = config.OutBias,
             Scale = config.ScaledScores ? null : 1,
             HeadNorm = config.HeadNorm ? config.Norm : null,
+            InnerNorm = config.AttentionNorm ? config.Norm : null,
+            Rotary = config.Rotary is { } rotary ? new GridRotary(rotary) : null,
         });
         return new Block(attention, mlp, config.Norm, new BlockOptions { LayerScale = config.LayerScale });
     }

@@ -80,6 +80,15 @@ public sealed record VitStackConfig
     /// <summary>Whether the blocks scale what they add to the stream.</summary>
     public bool LayerScale { get; init; }
 
+    /// <summary>Whether a norm stands before attention's output matrix.</summary>
+    public bool AttentionNorm { get; init; }
+
+    /// <summary>Whether a norm stands before the MLP's output matrix.</summary>
+    public bool NeuronNorm { get; init; }
+
+    /// <summary>How patches' queries and keys are turned by their row and column; not at all where null.</summary>
+    public GridRotaryOptions? Rotary { get; init; }
+
     /// <summary>The number of tokens before the patches.</summary>
     public int Prefix => (ClassToken ? 1 : 0) + (DistillationToken ? 1 : 0) + Registers;
 
@@ -100,6 +109,7 @@ public sealed record VitStackConfig
         ArgumentNullException.ThrowIfNull(json);
         json.Require(HeadWidth is not null || Width % Heads == 0, $"{Heads} attention heads do not divide the width {Width}")
             .Require(Rows > 0 && Columns > 0, $"the picture that the positions belong to holds no patch of {Patch} pixels")
-            .Require(Hidden > 0 || !Gated, "the gated MLP has no hidden width");
+            .Require(Hidden > 0 || !Gated, "the gated MLP has no hidden width")
+            .Require(Rotary is null || (HeadWidth ?? Width / Heads) % 4 == 0, "rotations over rows and columns need a head width that 4 divides");
     }
 }

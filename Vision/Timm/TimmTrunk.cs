@@ -22,7 +22,7 @@ public sealed class TimmTrunk : Module
         _stack = Child("", new VitStack(stack));
         if (config.Norm) _norm = Child("ln_final", new ClosingNorm(stack.Width, stack.Norm));
         if (config.Pool == TimmPool.Attention)
-            _pool = PartChild("head", new AttentionPool(stack.Width, stack.Heads, config.PoolHidden, Activation.Named(stack.Activation), stack.Norm));
+            _pool = PartChild("head", new AttentionPool(stack.Width, config.PoolHeads ?? stack.Heads, config.PoolHidden, Activation.Named(config.PoolActivation), stack.Norm));
         if (config.PooledNorm) _pooledNorm = Child("ln_final", new ClosingNorm(stack.Width, stack.Norm));
         if (config.Classes == 0) return;
         _head = Child("classifier", new Linear(stack.Width, config.Classes));

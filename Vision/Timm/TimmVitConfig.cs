@@ -6,13 +6,11 @@ namespace Prisma.Vision;
 /// <summary>What of the arguments of timm's VisionTransformer enters the forward pass.</summary>
 public sealed record TimmVitConfig
 {
-    private static readonly string[] s_unbuilt = ["scale_attn_norm", "scale_mlp_norm", "dynamic_img_pad"];
-
     // Training, or how a picture gets to the model's size: other sizes interpolate here whatever dynamic_img_size says.
-    private static readonly string[] s_idle =
+    internal static readonly string[] Idle =
     [
         "dynamic_img_size", "strict_img_size", "weight_init", "fix_init", "drop_rate", "pos_drop_rate", "patch_drop_rate", "proj_drop_rate", "attn_drop_rate",
-        "drop_path_rate", "pretrained_strict", "features_only", "out_indices",
+        "drop_path_rate", "pretrained_strict", "features_only", "out_indices", "head_init_scale",
     ];
 
     /// <summary>The stack.</summary>
@@ -24,8 +22,14 @@ public sealed record TimmVitConfig
     /// <summary>Whether pooling reads the tokens before the patches too.</summary>
     public bool PoolsPrefix { get; init; }
 
+    /// <summary>The heads of attention pooling; the stack's where null.</summary>
+    public int? PoolHeads { get; init; }
+
     /// <summary>The hidden width of the MLP of attention pooling.</summary>
     public int PoolHidden { get; init; }
+
+    /// <summary>The activation of the MLP of attention pooling.</summary>
+    public string PoolActivation { get; init; } = "gelu";
 
     /// <summary>Whether the final norm normalises all tokens.</summary>
     public bool Norm { get; init; } = true;
@@ -41,8 +45,7 @@ public sealed record TimmVitConfig
     public static TimmVitConfig Read(ConfigReader json)
     {
         ArgumentNullException.ThrowIfNull(json);
-        json.Ignore(s_idle);
-        foreach (var key in s_unbuilt) json.Require(!json.IsSwitchedOn(key), $"'{key}' is not built");
+        json.Ignore(Idle).Require(!json.IsSwitchedOn("dynamic_img_pad"), "'dynamic_img_pad' is not built");
         foreach (var key in new[] { "block_fn", "attn_layer", "embed_norm_layer", "embed_layer" })
             json.Require(!json.Has(key), $"'{key}' other than the default is not built");
         var (rootMeanSquare, eps) = ReadNorm(json);
@@ -79,6 +82,8 @@ public sealed record TimmVitConfig
             OutBias = json.Bool("proj_bias", true),
             HeadNorm = json.Bool("qk_norm", false),
             LayerScale = json.Double("init_values", 0) != 0,
+            AttentionNorm = json.Bool("scale_attn_norm", false),
+            NeuronNorm = json.Bool("scale_mlp_norm", false),
         };
         stack.Check(json);
         var pooledNorm = json.Has("fc_norm") ? json.Bool("fc_norm", false) : pool is TimmPool.Average or TimmPool.AverageMax or TimmPool.Max;
@@ -89,6 +94,7 @@ public sealed record TimmVitConfig
             Pool = pool,
             PoolsPrefix = json.Bool("pool_include_prefix", false),
             PoolHidden = hidden,
+            PoolActivation = stack.Activation,
             Norm = norm && !pooledNorm,
             PooledNorm = norm && pooledNorm,
             Classes = json.AnyInt("num_classes", 1000),
@@ -101,7 +107,7 @@ public sealed record TimmVitConfig
         return config;
     }
 
-    private static (bool RootMeanSquare, double Eps) ReadNorm(ConfigReader json)
+    internal static (bool RootMeanSquare, double Eps) ReadNorm(ConfigReader json)
     {
         const double Default = 1e-6;
         if (!json.Has("norm_layer")) return (false, Default);
@@ -119,9 +125,9 @@ public sealed record TimmVitConfig
         return kind != "learn" ? VitPositions.None : json.Bool("no_embed_class", false) ? VitPositions.Patches : VitPositions.All;
     }
 
-    private static TimmPool ReadPool(ConfigReader json)
+    internal static TimmPool ReadPool(ConfigReader json, string fallback = "token")
     {
-        var name = json.Text("global_pool", "token");
+        var name = json.Text("global_pool", fallback);
         json.Require(name is "token" or "avg" or "max" or "avgmax" or "map" or "", $"global_pool '{name}' is not built; token, avg, max, avgmax and map are");
         return name switch
         {

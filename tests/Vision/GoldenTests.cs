@@ -9,6 +9,8 @@ public sealed class GoldenTests
         "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
         "timm_vit", "timm_vit_plain", "timm_vit_clip", "timm_vit_gap_qknorm", "timm_vit_reg", "timm_vit_reg_embed", "timm_vit_siglip_map",
+        "timm_deit_distilled", "timm_vit_rms_gated", "timm_vit_avgmax", "timm_vit_map_reg",
+        "timm_eva02", "timm_eva02_clip", "timm_eva_clip", "timm_dinov3", "timm_rope_reg", "timm_pe",
         "hf_deit_distilled", "hf_dinov2", "hf_dinov2_imgcls", "hf_dinov2_registers", "hf_dinov2_swiglu", "hf_siglip",
     ];
 
