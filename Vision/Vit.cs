@@ -70,8 +70,8 @@ public enum VitHead
 }
 
 /// <summary>
-/// ViT in the Hugging Face layout: ViTModel, ViTForImageClassification (Dosovitskiy et al. 2020; DINO's ViTs are stored so too).
-/// Class token, learned positions, pre-norm blocks with erf-GELU. Other picture sizes interpolate the positions bicubically without
+/// ViT in the Hugging Face layout: ViTModel, ViTForImageClassification (Dosovitskiy et al. 2020; DINO's ViTs are stored so too), the same of
+/// ViTMSN, and the encoder of ViTMAEModel and ViTMAEForPreTraining, which here sees every patch in its place: nothing is masked. Class token, learned positions, pre-norm blocks with erf-GELU. Other picture sizes interpolate the positions bicubically without
 /// antialiasing, as the reference does.
 /// </summary>
 public sealed class VitFamily : ModelFamily<VitConfig>
@@ -93,15 +93,16 @@ public sealed class VitFamily : ModelFamily<VitConfig>
     };
 
     /// <inheritdoc/>
-    public override bool Claims(ModelFolder folder) => folder.ModelType == "vit";
+    public override bool Claims(ModelFolder folder) => folder.ModelType is "vit" or "vit_msn" or "vit_mae";
 
     /// <inheritdoc/>
     protected override VitConfig ReadConfig(ModelFolder folder)
     {
-        var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile)).Ignore("encoder_stride", "pooler_output_size");
-        var classifies = folder.Architecture == "ViTForImageClassification";
-        json.Require(folder.Architecture is "ViTModel" or "ViTForImageClassification" or "",
-            $"the architecture '{folder.Architecture}' is not built; ViTModel and ViTForImageClassification are");
+        var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile)).Ignore("encoder_stride", "pooler_output_size")
+            .Ignore("decoder_num_attention_heads", "decoder_hidden_size", "decoder_num_hidden_layers", "decoder_intermediate_size", "mask_ratio");
+        var classifies = folder.Architecture is "ViTForImageClassification" or "ViTMSNForImageClassification";
+        json.Require(classifies || folder.Architecture is "ViTModel" or "ViTMSNModel" or "ViTMAEModel" or "ViTMAEForPreTraining" or "",
+            $"the architecture '{folder.Architecture}' is not built; ViTModel, ViTMSNModel, both with ForImageClassification, ViTMAEModel and ViTMAEForPreTraining are");
         json.Require(json.Text("pooler_act", "tanh") == "tanh", "only a tanh pooler is built");
         var config = new VitConfig
         {
@@ -113,7 +114,7 @@ public sealed class VitFamily : ModelFamily<VitConfig>
             Image = json.Side("image_size", 224),
             Channels = json.Int("num_channels", 3),
             Activation = json.Text("hidden_act", "gelu"),
-            Eps = json.Double("layer_norm_eps", 1e-12),
+            Eps = json.Double("layer_norm_eps", folder.ModelType == "vit_msn" ? 1e-6 : 1e-12),
             QkvBias = json.Bool("qkv_bias", true),
             Head = classifies ? VitHead.Classifier : VitHead.None,
             Classes = classifies ? Math.Max(folder.Labels().Count, json.AnyInt("num_labels", 0)) : 0,
@@ -137,6 +138,7 @@ public sealed class VitFamily : ModelFamily<VitConfig>
             .Copy("cls_token", "embeddings.cls_token")
             .HuggingFaceEmbeddings().HuggingFaceEncoder(config.Stack)
             .Pair("ln_final", "layernorm"));
+        if (prefix.Length > 0) map.Ignore("decoder.*", "only masked pre-training reads it");
         if (config.Head == VitHead.Pooler) map.Pair("head", prefix + "pooler.dense");
         if (config.Head == VitHead.Classifier) map.Pair("head", "classifier").Ignore(prefix + "pooler.*", "the classifier reads the class token itself");
         return map;

@@ -15,11 +15,12 @@ public sealed class VitStack : Module
     private readonly HookPoint _fullEmbed;
     private readonly HookPoint? _posEmbed, _lnPre;
     private readonly Norm? _preNorm;
+    private readonly RelativeBias? _sharedBias;
     private readonly Block[] _blocks;
 
     /// <summary>
     /// Declares <c>cls_token</c>, <c>dist_token</c> and <c>reg_token</c> [1, n, d], <c>pos_embed</c> [1, positions, d], <c>patch</c>,
-    /// <c>ln_pre</c> and <c>blocks.i</c>, those that the configuration has.
+    /// <c>ln_pre</c>, <c>relative</c> and <c>blocks.i</c>, those that the configuration has.
     /// </summary>
     public VitStack(VitStackConfig config)
     {
@@ -42,6 +43,7 @@ public sealed class VitStack : Module
             _preNorm = Child("ln_pre", config.Norm(config.Width, Site.PreScale, Site.PreNormalized));
             _lnPre = Point(Site.LnPre);
         }
+        if (config.Relative == RelativePositions.Shared) _sharedBias = Child("relative", new RelativeBias(config.Rows, config.Columns, config.Heads));
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, MakeBlock(config)))];
     }
 
@@ -53,7 +55,7 @@ public sealed class VitStack : Module
     {
         var x = Embed(pixels, run);
         if (_preNorm is not null && _lnPre is not null) x = _lnPre.Pass(_preNorm.Forward(x, run), run);
-        var context = Config.Rotary is null ? null : new AttentionContext { Layout = LayoutOf(pixels) };
+        var context = Config.Rotary is null && Config.Relative == RelativePositions.None ? null : new AttentionContext { Layout = LayoutOf(pixels) };
         foreach (var block in _blocks) x = block.Forward(x, run, context);
         return x;
     }
@@ -71,7 +73,7 @@ public sealed class VitStack : Module
         if (step == ProcessingStep.CenterWriting && !Config.PreNorm && _pos is not null) Processing.Center(_pos);
     }
 
-    private static Block MakeBlock(VitStackConfig config)
+    private Block MakeBlock(VitStackConfig config)
     {
         var activation = Activation.Named(config.Activation);
         var neuronNorm = config.NeuronNorm ? config.Norm : null;
@@ -88,6 +90,12 @@ public sealed class VitStack : Module
             Scale = config.ScaledScores ? null : 1,
             HeadNorm = config.HeadNorm ? config.Norm : null,
             InnerNorm = config.AttentionNorm ? config.Norm : null,
+            ScoreBias = config.Relative switch
+            {
+                RelativePositions.PerBlock => new RelativeBias(config.Rows, config.Columns, config.Heads),
+                RelativePositions.Shared => new BorrowedBias(_sharedBias!),
+                _ => null,
+            },
             Rotary = config.Rotary is { } rotary ? new GridRotary(rotary) : null,
         });
         return new Block(attention, mlp, config.Norm, new BlockOptions { LayerScale = config.LayerScale });

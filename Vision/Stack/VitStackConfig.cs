@@ -86,6 +86,9 @@ public sealed record VitStackConfig
     /// <summary>Whether a norm stands before the MLP's output matrix.</summary>
     public bool NeuronNorm { get; init; }
 
+    /// <summary>Whether scores have a bias by the distance of two patches; only with a class token as the one token before them.</summary>
+    public RelativePositions Relative { get; init; }
+
     /// <summary>How patches' queries and keys are turned by their row and column; not at all where null.</summary>
     public GridRotaryOptions? Rotary { get; init; }
 
@@ -110,6 +113,7 @@ public sealed record VitStackConfig
         json.Require(HeadWidth is not null || Width % Heads == 0, $"{Heads} attention heads do not divide the width {Width}")
             .Require(Rows > 0 && Columns > 0, $"the picture that the positions belong to holds no patch of {Patch} pixels")
             .Require(Hidden > 0 || !Gated, "the gated MLP has no hidden width")
+            .Require(Relative == RelativePositions.None || (ClassToken && Prefix == 1), "relative positions need a class token and no other token before the patches")
             .Require(Rotary is null || (HeadWidth ?? Width / Heads) % 4 == 0, "rotations over rows and columns need a head width that 4 divides");
     }
 }
