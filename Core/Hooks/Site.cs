@@ -184,6 +184,12 @@ public static partial class Site
     /// <summary>The stream after the final norm: [B, P, d].</summary>
     public static readonly SiteKind LnFinal = new("hook_ln_final", Batch, Token, Model);
 
+    /// <summary>Scale of the norm of merged patches: [B, P, 1].</summary>
+    public static readonly SiteKind MergeScale = new("ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of merged patches: [B, P, 4d].</summary>
+    public static readonly SiteKind MergeNormalized = new("ln.hook_normalized", Batch, Token, Model);
+
     /// <summary>The query of attention pooling: [B, 1, H, k].</summary>
     public static readonly SiteKind PoolQ = new("hook_q", Batch, Token, Head, HeadWidth);
 

@@ -118,7 +118,8 @@ public sealed class Attention : Module
         if (context.Memory is { } memory) (k, v) = memory.Extend(this, k, v);
         var (batch, tokens, keys) = (q.shape[0], q.shape[1], k.shape[1]);
         var scores = ByHead(q).mul(_scale).bmm(ByHead(k).transpose(1, 2)).view(batch, Heads, tokens, keys);
-        if (_options.ScoreBias is { } bias) scores += bias.Of(context);
+        if (_options.ScoreBias is { } bias) scores = scores + bias.Of(context);
+        if (context.ScoreBias is { } given) scores = scores + given;
         if (_options.SoftCap is { } cap) scores = (scores / cap).tanh() * cap;
         scores = _scores.Pass(Masked(scores, context), run);
         var pattern = _pattern.Pass(scores.softmax(-1), run);

@@ -64,6 +64,16 @@ public sealed class ConfigReader
         return Int(key, fallback);
     }
 
+    /// <summary>A list of positive whole numbers.</summary>
+    public IReadOnlyList<int> Ints(string key, IReadOnlyList<int> fallback)
+    {
+        if (Take(key, required: false) is not { } list) return fallback;
+        if (list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) && number > 0))
+            return [.. list.EnumerateArray().Select(item => item.GetInt32())];
+        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of positive whole numbers");
+        return fallback;
+    }
+
     /// <summary>A height and a width: a number for both, or a pair.</summary>
     public (int Height, int Width) Sides(string key, int fallback)
     {
@@ -137,6 +147,9 @@ public sealed class ConfigReader
 
     /// <summary>Whether the key holds a list.</summary>
     public bool IsList(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Array;
+
+    /// <summary>Whether the key is there and null.</summary>
+    public bool IsNull(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
 
     /// <summary>Whether the key holds an object.</summary>
     public bool IsObject(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Object;

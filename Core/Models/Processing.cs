@@ -53,7 +53,8 @@ public static class Processing
     }
 
     // b_O += W_O b_V; b_V = 0.
-    internal static void FoldValueBiases(Attention attention)
+    /// <summary>Moves the value biases of an attention module through its output matrix into the output bias.</summary>
+    public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
         if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");

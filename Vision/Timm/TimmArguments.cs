@@ -46,6 +46,22 @@ internal static class TimmArguments
         return new ConfigReader(JsonSerializer.SerializeToElement(arguments), $"{where}, {folder.Architecture}");
     }
 
+    /// <summary>A named architecture's arguments with others over them, inside another library's configuration.</summary>
+    /// <param name="named">The architecture's.</param>
+    /// <param name="own">What the configuration adds.</param>
+    /// <param name="size">The picture size, unless they say otherwise.</param>
+    /// <param name="head">Pooling and number of classes; the architecture's where null.</param>
+    /// <param name="where">The configuration, for messages.</param>
+    internal static ConfigReader Over(JsonElement named, JsonElement own, (int Height, int Width) size, (string Pool, int Classes)? head, string where)
+    {
+        var arguments = new JsonObject();
+        Overlay(arguments, named);
+        Overlay(arguments, own);
+        if (head is var (pool, classes)) (arguments["global_pool"], arguments["num_classes"]) = (pool, classes);
+        arguments.TryAdd("img_size", new JsonArray(size.Height, size.Width));
+        return new ConfigReader(JsonSerializer.SerializeToElement(arguments), where);
+    }
+
     private static void Overlay(JsonObject arguments, JsonElement with)
     {
         foreach (var argument in with.EnumerateObject()) arguments[argument.Name] = JsonNode.Parse(argument.Value.GetRawText());

@@ -34,8 +34,11 @@ public sealed class TimmTrunk : Module
     /// <exception cref="PrismaException">This architecture has none.</exception>
     public Norm FinalNorm => (_norm ?? _pooledNorm)?.Norm ?? throw new PrismaException("This architecture has no norm after its last block.");
 
-    /// <summary>The classifier, where it reads a token or the mean of the patches through a norm.</summary>
-    public Linear? Readout => (_config.Norm || _config.PooledNorm) && !_config.PoolsPrefix && _config.Pool is TimmPool.Token or TimmPool.Average ? _head : null;
+    /// <summary>Whether what is pooled is a token or the mean of the patches, normalised.</summary>
+    public bool ReadsPlainly => (_config.Norm || _config.PooledNorm) && (_config.Pool == TimmPool.Token || (_config.Pool == TimmPool.Average && !_config.PoolsPrefix));
+
+    /// <summary>The classifier, where it reads such a state.</summary>
+    public Linear? Readout => ReadsPlainly ? _head : null;
 
     /// <summary>The token that the classifier reads; null where it reads the mean of the patches.</summary>
     public int? ReadToken => _config.Pool == TimmPool.Token ? 0 : null;

@@ -128,15 +128,20 @@ public sealed record TimmVitConfig
     internal static TimmPool ReadPool(ConfigReader json, string fallback = "token")
     {
         var name = json.Text("global_pool", fallback);
-        json.Require(name is "token" or "avg" or "max" or "avgmax" or "map" or "", $"global_pool '{name}' is not built; token, avg, max, avgmax and map are");
-        return name switch
-        {
-            "avg" => TimmPool.Average,
-            "max" => TimmPool.Max,
-            "avgmax" => TimmPool.AverageMax,
-            "map" => TimmPool.Attention,
-            "" => TimmPool.None,
-            _ => TimmPool.Token,
-        };
+        var pool = PoolNamed(name);
+        json.Require(pool is not null, $"global_pool '{name}' is not built; token, avg, max, avgmax and map are");
+        return pool ?? TimmPool.Token;
     }
+
+    /// <summary>The pooling that timm calls so; null where it is not built.</summary>
+    internal static TimmPool? PoolNamed(string name) => name switch
+    {
+        "token" => TimmPool.Token,
+        "avg" => TimmPool.Average,
+        "max" => TimmPool.Max,
+        "avgmax" => TimmPool.AverageMax,
+        "map" => TimmPool.Attention,
+        "" => TimmPool.None,
+        _ => null,
+    };
 }

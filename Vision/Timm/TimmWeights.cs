@@ -18,6 +18,7 @@ internal static class TimmWeights
         if (stack.PreNorm) map.Norm("ln_pre", "norm_pre", stack.RootMeanSquare);
         bool Has(string name) => source.Names.Any(stored => stored.EndsWith("blocks.0." + name, StringComparison.Ordinal));
         map.PerBlock(stack.Layers, "blocks.{i}.", "blocks.{i}.", block => block.Block(stack, Has));
+        if (stack.Relative == RelativePositions.Shared) map.Copy("relative.table", "rel_pos_bias.relative_position_bias_table");
         if (config.Norm) map.Norm("ln_final", "norm", stack.RootMeanSquare);
         if (config.PooledNorm) map.Norm("ln_final", "fc_norm", stack.RootMeanSquare);
         if (config.Pool == TimmPool.Attention)
@@ -35,6 +36,7 @@ internal static class TimmWeights
             .Linear("attn.out", "attn.proj", stack.OutBias).Linear("mlp.out", "mlp.fc2", stack.OutBias);
         block.Reading(stack, has);
         if (stack.HeadNorm) block.Norm("attn.q_norm", "attn.q_norm", stack.RootMeanSquare).Norm("attn.k_norm", "attn.k_norm", stack.RootMeanSquare);
+        if (stack.Relative == RelativePositions.PerBlock) block.Copy("attn.bias.table", "attn.relative_position_bias_table");
         if (stack.AttentionNorm) block.Norm("attn.ln", "attn.norm", stack.RootMeanSquare);
         if (stack.NeuronNorm) block.Norm("mlp.ln", "mlp.norm", stack.RootMeanSquare);
         if (stack.LayerScale) block.Copy("ls1", has("gamma_1") ? "gamma_1" : "ls1.gamma").Copy("ls2", has("gamma_2") ? "gamma_2" : "ls2.gamma");

@@ -12,6 +12,8 @@ public sealed class GoldenTests
         "timm_deit_distilled", "timm_vit_rms_gated", "timm_vit_avgmax", "timm_vit_map_reg",
         "timm_eva02", "timm_eva02_clip", "timm_eva_clip", "timm_dinov3", "timm_rope_reg", "timm_pe",
         "hf_deit_distilled", "hf_dinov2", "hf_dinov2_imgcls", "hf_dinov2_registers", "hf_dinov2_swiglu", "hf_siglip",
+        "timm_beit", "timm_beitv2_shared", "timm_swin", "timm_swin_odd", "hf_swin", "hf_swin_imgcls",
+        "open_clip_siglip", "open_clip_eva", "open_clip_timm_mlp", "open_clip_variant",
         "hf_ijepa", "hf_ijepa_imgcls", "hf_vit_msn", "hf_vit_mae", "hf_dinov3", "hf_dinov3_gated", "hf_beit", "hf_beit_imgcls",
     ];
 
