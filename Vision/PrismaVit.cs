@@ -42,7 +42,7 @@ public enum PrismaReadout
 /// <summary>
 /// ViT-Prisma's own checkpoints (HookedViT): its configuration's names and its state dict with one matrix per head, <c>W_Q</c> [H, d, k].
 /// Attention-only models too. What the reference's configuration carries but its forward pass never reads changes nothing here either.
-/// Tubelets for video, its post-norm block and SoLU are not built.
+/// Tubelets for video and its post-norm block are not built.
 /// </summary>
 public sealed class PrismaVitFamily : ModelFamily<PrismaVitConfig>
 {
@@ -77,6 +77,7 @@ public sealed class PrismaVitFamily : ModelFamily<PrismaVitConfig>
             .Require(!json.Bool("use_bert_block", false), "the post-norm block (use_bert_block) is not built");
         var norm = json.Has("normalization_type") ? json.Text("normalization_type") : "none";
         json.Require(norm is "LN" or "LNPre", $"normalization_type '{norm}' is not built; LN and LNPre are");
+        var solu = json.Text("activation_name", "gelu") == "solu_ln";  // with a norm behind it
         var patch = json.Int("patch_size");
         var side = json.Int("image_size") / patch;
         var classToken = json.Bool("use_cls_token", true);
@@ -94,7 +95,8 @@ public sealed class PrismaVitFamily : ModelFamily<PrismaVitConfig>
             ClassToken = classToken,
             PreNorm = json.Bool("layer_norm_pre", false),
             Eps = json.Double("eps", 1e-6),
-            Activation = json.Activation("activation_name", "gelu"),
+            Activation = solu ? "solu" : json.Activation("activation_name", "gelu"),
+            NeuronNorm = solu,
             ScaledScores = json.Bool("use_attn_scale", true),
         };
         var readout = ReadReadout(json);
@@ -138,6 +140,7 @@ public sealed class PrismaVitFamily : ModelFamily<PrismaVitConfig>
                     .Copy("attn.out.weight", "attn.W_O", perHead => perHead.reshape(each, width).t()).Copy("attn.out.bias", "attn.b_O");
                 if (stack.Hidden == 0) return;
                 Norm(block, "ln2", config);
+                if (stack.NeuronNorm) Norm(block, "mlp.ln", config);
                 block.Copy("mlp.in.weight", "mlp.W_in", matrix => matrix.t()).Copy("mlp.in.bias", "mlp.b_in")
                     .Copy("mlp.out.weight", "mlp.W_out", matrix => matrix.t()).Copy("mlp.out.bias", "mlp.b_out");
             });

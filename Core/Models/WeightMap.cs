@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -88,12 +89,18 @@ public sealed class WeightMap
             if (!weights.ContainsKey(rule.To)) throw new InvalidOperationException($"The weight map fills '{rule.To}', which the model lacks.");
             if (!rules.TryAdd(rule.To, rule)) throw new InvalidOperationException($"The weight map fills '{rule.To}' twice.");
         }
-        Report(weights, rules, source);
+        var faults = Faults(weights, rules, source);
         using var gradless = no_grad();
-        foreach (var (name, weight) in weights) Fill(weight, rules[name], source, dtype);
+        foreach (var (name, weight) in weights)
+        {
+            var rule = rules[name];
+            if (rule.Via is null && faults.Count == 0) Fill(weight, rule, source, dtype);
+            if (rule.Via is not null && rule.Tensors.All(source.Contains) && FillChanged(weight, rule, source, dtype) is { } misfit) faults.Add(misfit);
+        }
+        if (faults.Count > 0) throw new CheckpointException($"{source.Path}: {string.Join("; ", faults)}.");
     }
 
-    private void Report(Dictionary<string, Weight> weights, Dictionary<string, Rule> rules, TensorSource source)
+    private List<string> Faults(Dictionary<string, Weight> weights, Dictionary<string, Rule> rules, TensorSource source)
     {
         var faults = new List<string>();
         var unmapped = weights.Keys.Where(name => !rules.ContainsKey(name)).ToList();
@@ -107,20 +114,23 @@ public sealed class WeightMap
             if (rule.Via is null && rule.Value is null && rule.Tensors.All(source.Contains)
                 && Misfit(weights[name], [.. rule.Tensors.Select(source.Get)], rule.ZeroParts) is { } misfit)
                 faults.Add(misfit);
-        if (faults.Count > 0) throw new CheckpointException($"{source.Path}: {string.Join("; ", faults)}.");
+        return faults;
     }
 
     private static string? Misfit(Weight weight, StoredTensor[] tensors, int zeroParts)
     {
-        var rest = weight.Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
+        var rest = Squeezed(weight.Shape.Skip(1));
         var left = weight.Count - tensors.Sum(tensor => tensor.Count);
         var fits = (zeroParts == 0 ? left == 0 : left > 0 && left % zeroParts == 0)
-            && (tensors.Length == 1 && zeroParts == 0 ? Squeezed(tensors[0].Shape).SequenceEqual(Squeezed(weight.Shape)) : tensors.All(tensor => tensor.Count % rest == 0));
-        return fits ? null : $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}]";
+            && (tensors.Length == 1 && zeroParts == 0 ? Squeezed(tensors[0].Shape).SequenceEqual(Squeezed(weight.Shape)) : tensors.All(tensor => Squeezed(tensor.Shape.Skip(1)).SequenceEqual(rest)));
+        return fits ? null : Misfit(weight, tensors);
     }
 
+    private static string Misfit(Weight weight, IEnumerable<StoredTensor> tensors) =>
+        $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}]";
+
     // A class token may be stored as [1, 1, d] or [d].
-    private static IEnumerable<long> Squeezed(IReadOnlyList<long> shape) => shape.Where(size => size != 1);
+    private static IEnumerable<long> Squeezed(IEnumerable<long> shape) => shape.Where(size => size != 1);
 
     private static void Fill(Weight weight, Rule rule, TensorSource source, ScalarType dtype)
     {
@@ -128,15 +138,6 @@ public sealed class WeightMap
         if (rule.Value is { } value)
         {
             weight.Set(full([.. weight.Shape], value, dtype));
-            return;
-        }
-        if (rule.Via is { } via)
-        {
-            var parts = rule.Tensors.Select(name => via(source.Get(name).ToTensor())).ToList();
-            var changed = parts.Count == 1 ? parts[0] : cat(parts, 0);
-            if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray()))
-                throw new CheckpointException($"{source.Path}: '{string.Join("' + '", rule.From)}' [{string.Join(", ", changed.shape)}] does not fill [{string.Join(", ", weight.Shape)}].");
-            weight.Set(changed.to(dtype).contiguous());
             return;
         }
         var target = empty([.. weight.Shape], dtype);
@@ -156,6 +157,25 @@ public sealed class WeightMap
             start += stored.Count;
         }
         weight.Set(target);
+    }
+
+    // What is wrong, or null. A tensor of another rank makes the change itself fail.
+    private static string? FillChanged(Weight weight, Rule rule, TensorSource source, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var stored = rule.Tensors.Select(source.Get).ToList();
+        try
+        {
+            var parts = stored.Select(tensor => rule.Via!(tensor.ToTensor())).ToList();
+            var changed = parts.Count == 1 ? parts[0] : cat(parts, 0);
+            if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray())) return Misfit(weight, stored);
+            weight.Set(changed.to(dtype).contiguous());
+            return null;
+        }
+        catch (ExternalException)
+        {
+            return Misfit(weight, stored);
+        }
     }
 
     private static string Some(List<string> names) => string.Join(", ", names.Take(6)) + (names.Count > 6 ? ", …" : "");

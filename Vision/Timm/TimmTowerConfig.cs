@@ -26,7 +26,8 @@ public sealed record TimmTowerConfig
     public static TimmTowerConfig Read(ConfigReader json, int embedding, string where)
     {
         ArgumentNullException.ThrowIfNull(json);
-        json.Ignore("timm_drop", "timm_drop_path", "patch_dropout", "attn_pooler_queries", "attn_pooler_heads", "image_seq_len");
+        json.Ignore("timm_drop", "timm_drop_path", "patch_dropout", "attn_pooler_queries", "attn_pooler_heads", "image_seq_len")
+            .Ignore("layers", "width", "head_width", "mlp_ratio", "patch_size", "ls_init_value");  // the model's name settles these
         var name = json.Text("timm_model_name");
         var (height, width) = json.Sides("image_size", 224);
         // Left out they have a default; null switches them off.

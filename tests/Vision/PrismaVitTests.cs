@@ -91,6 +91,20 @@ public sealed class PrismaVitTests
         Close.Check("sum", recording.Cache[Site.ResidPost[1]], recording.Cache[Site.ResidPre[1]] + recording.Cache[Site.AttnOut[1]]);
     }
 
+    [Fact]
+    public void Solu_has_a_norm_of_its_own_before_the_output_matrix()
+    {
+        using var scope = NewDisposeScope();
+        var (gain, shift) = (randn(32), randn(32));
+        using var copy = new CheckpointCopy(Raw, config => config["activation_name"] = "solu_ln", tensors => tensors.Concat(
+            new[] { 0, 1 }.SelectMany(block => new[] { gain.ToStored($"blocks.{block}.mlp.ln.w"), shift.ToStored($"blocks.{block}.mlp.ln.b") })));
+        using var model = copy.Load();
+        using var recording = model.Run(randn(1, 3, 32, 32), HookPlan.Empty.Keep("blocks.1.mlp.*"));
+        var pre = recording.Cache[Site.MlpPre[1]];
+        Close.Check("mid", recording.Cache[Site.MlpMid[1]], pre * pre.softmax(-1));
+        Close.Check("post", recording.Cache[Site.MlpPost[1]], nn.functional.layer_norm(recording.Cache[Site.MlpMid[1]], [32], gain, shift, 1e-6));
+    }
+
     [Theory]
     [InlineData("gaap", "class_logits")]
     [InlineData("cls", "pre_logits")]
@@ -124,13 +138,30 @@ public sealed class PrismaVitTests
     [Theory]
     [InlineData("use_bert_block", "true", "post-norm block")]
     [InlineData("is_video_transformer", "true", "video")]
-    [InlineData("activation_name", "\"solu_ln\"", "solu_ln")]
+    [InlineData("activation_name", "\"mish\"", "mish")]
     [InlineData("normalization_type", "null", "normalization_type")]
     [InlineData("logit_cap", "3.5", "logit_cap")]
     public void What_is_not_built_is_refused_by_name(string key, string value, string named)
     {
         using var copy = new CheckpointCopy(Raw, config => config[key] = JsonNode.Parse(value));
         Assert.Contains(named, copy.Refusal(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Missing_extra_and_misshapen_tensors_are_reported_at_once()
+    {
+        using var scope = NewDisposeScope();
+        using var copy = new CheckpointCopy(Raw, tensors: tensors => tensors.Select(tensor => tensor.Name switch
+        {
+            "head.b_H" => tensor.Renamed("head.bias"),
+            "blocks.0.attn.W_Q" => ones(16, 16).ToStored(tensor.Name),
+            "blocks.1.mlp.W_in" => ones(16, 31).ToStored(tensor.Name),
+            "blocks.1.ln2.w" => ones(15).ToStored(tensor.Name),
+            _ => tensor,
+        }));
+        var message = copy.Refusal();
+        foreach (var part in new[] { "1 tensors are missing (head.b_H)", "1 tensors have no use in this architecture (head.bias)", "'blocks.0.attn.W_Q' [16, 16]", "[16, 31]", "'blocks.1.ln2.w' [15]" })
+            Assert.Contains(part, message, StringComparison.Ordinal);
     }
 
     // With split inputs the reference's one norm fires three times and keeps the last call, that of the values.

@@ -32,6 +32,27 @@ public sealed class TimmTests
         Assert.True(built > 140, $"{built} of {table.Count}");
     }
 
+    [Theory]
+    [InlineData("eva", 49, "'(use_post_norm|rope_type|gated_attn)'|rope_type ")]
+    [InlineData("beit", 7, "nothing")]
+    [InlineData("swin", 8, "'window_size'|nothing of stage|window")]
+    public void The_other_tables_are_read_or_refused_likewise(string table, int least, string refusal)
+    {
+        using var folder = new TempFolder();
+        using var scope = NewDisposeScope();
+        var built = 0;
+        Safetensors.Write(folder["model.safetensors"], [zeros(1).ToStored("nothing")]);
+        foreach (var name in TimmArguments.Table(table).Keys)
+        {
+            File.WriteAllText(folder["config.json"], $$$"""{"architecture": "{{{name}}}", "num_classes": 10, "pretrained_cfg": {"input_size": [3, 224, 224]}}""");
+            var message = Assert.Throws<CheckpointException>(() => Models.Load(folder.Path)).Message;
+            // A configuration that was read gets as far as the weights.
+            if (message.Contains("tensors are missing", StringComparison.Ordinal)) built++;
+            else Assert.Matches(refusal, message);
+        }
+        Assert.True(built >= least, $"{built}");
+    }
+
     [Fact]
     public void What_config_leaves_out_follows_from_the_name()
     {
