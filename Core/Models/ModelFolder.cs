@@ -16,11 +16,26 @@ public sealed class ModelFolder
     private ModelFolder(string path, string configFile, JsonElement config, string? weights) =>
         (Path, ConfigFile, Config, WeightsFile) = (path, configFile, config, weights);
 
+    /// <summary>The names under which weights are looked for, the first that is there being taken.</summary>
+    internal static IEnumerable<string> WeightNames => s_huggingFace.Concat(s_openClip);
+
+    /// <summary>The names of the layout that a file of weights belongs to.</summary>
+    internal static IEnumerable<string> WeightNamesLike(string file) => s_openClip.Contains(file) ? s_openClip : s_huggingFace;
+
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>The folder's own name.</summary>
-    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+    /// <summary>The folder's own name; for a snapshot in the hub's cache, the repository's.</summary>
+    public string Name
+    {
+        get
+        {
+            var folder = new DirectoryInfo(System.IO.Path.GetFullPath(Path));
+            return folder.Parent is { Name: "snapshots", Parent.Name: var repository } && repository.StartsWith("models--", StringComparison.Ordinal)
+                ? repository["models--".Length..].Replace("--", "/", StringComparison.Ordinal)
+                : folder.Name;
+        }
+    }
 
     /// <summary>The configuration's file name: <c>config.json</c> or <c>open_clip_config.json</c>.</summary>
     public string ConfigFile { get; }
@@ -49,7 +64,7 @@ public sealed class ModelFolder
         if (!Directory.Exists(path))
             throw new CheckpointException(File.Exists(path)
                 ? $"'{path}' is a file; a model is a folder with a config.json and its weights."
-                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights; downloading by name is not built.");
+                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights.");
         if (Referred(path) is { } source) return Open(source);
         var plain = Candidate(path, "config.json", s_huggingFace) ?? Candidate(path, HookedConfig, s_huggingFace);
         var openClip = Candidate(path, "open_clip_config.json", s_openClip);
@@ -66,6 +81,18 @@ public sealed class ModelFolder
             throw new CheckpointException($"'{System.IO.Path.Combine(path, file)}' holds no JSON object but {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; a configuration is an object.");
         return new ModelFolder(path, file, document.RootElement.Clone(), weights);
     }
+
+    /// <summary>The same folder read by its other configuration, Hugging Face's or open_clip's; null where it has only one.</summary>
+    internal ModelFolder? Other()
+    {
+        var other = ConfigFile == "open_clip_config.json" ? Candidate(Path, "config.json", s_huggingFace) : Candidate(Path, "open_clip_config.json", s_openClip);
+        if (other is not { } found) return null;
+        using var document = Parse(System.IO.Path.Combine(Path, found.File));
+        return new ModelFolder(Path, found.File, document.RootElement.Clone(), found.Weights);
+    }
+
+    /// <summary>A configuration without a folder, for <see cref="ModelFamily.Outline"/>; the name is a path that need not exist.</summary>
+    public static ModelFolder OfConfig(string name, string configFile, JsonElement config) => new(name, configFile, config, null);
 
     /// <summary>Opens the weights.</summary>
     /// <exception cref="CheckpointException">There are none, or they are damaged.</exception>
