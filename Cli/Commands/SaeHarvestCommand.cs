@@ -20,6 +20,7 @@ internal sealed class SaeHarvestCommand : Verb
         var model = Common.Model(command);
         var family = Common.Family(command);
         var images = Common.Images(command, required: false);
+        images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, …), one example per step of the first axis" };
         var hooks = new Option<string[]>("--hook") { Required = true, HelpName = "GLOB", AllowMultipleArgumentsPerToken = true, Description = "Places; each becomes a column, * crosses dots" };
         var output = Common.Out(command, "The folder for the shards and their index");
