@@ -13,8 +13,8 @@ public abstract class HookedModel : Module
     /// <summary>What the model is: family, name, configuration, labels.</summary>
     public ModelCard Card { get; internal set; } = ModelCard.Unnamed;
 
-    /// <summary>Where the weights lie.</summary>
-    public Device Device => Weights.First().Weight.Value.device;
+    /// <summary>Where the weights lie; the CPU for a model without any.</summary>
+    public Device Device => Weights.Select(named => named.Weight.Value.device).FirstOrDefault() ?? CPU;
 
     /// <summary>Every place, in forward order.</summary>
     public IReadOnlyList<HookPoint> Points => _points ??= Bind();
@@ -23,7 +23,11 @@ public abstract class HookedModel : Module
     public abstract IReadOnlyList<string> InputNames { get; }
 
     /// <summary>How the tokens lie on the picture; null where they have none.</summary>
-    public TokenLayout? LayoutOf(ModelInput input) => Layout(input.For(this));
+    public TokenLayout? LayoutOf(ModelInput input)
+    {
+        using var scope = NewDisposeScope();
+        return Layout(input.For(this));
+    }
 
     /// <summary>The places whose names fit one of the patterns (<c>*</c> crosses dots), in forward order. Borders only.</summary>
     /// <exception cref="SiteNotFoundException">A pattern fits none; the message names the nearest.</exception>
@@ -43,8 +47,8 @@ public abstract class HookedModel : Module
     public Recording Run(ModelInput input, HookPlan plan)
     {
         var run = plan.Resolve(Points, Card.Name);
-        var named = input.For(this);
         using var scope = NewDisposeScope();
+        var named = input.For(this);
         using var mode = set_grad_enabled(run.RecordsGraph || run.Trains);
         try
         {
