@@ -49,6 +49,9 @@ public abstract class Module : IDisposable
     /// <summary>Declares a place that every pass visits.</summary>
     protected HookPoint Point(SiteKind kind) => Register(new HookPoint(kind, onDemand: false));
 
+    /// <summary>Declares a place at which a pass may start; the module must return its input as it is where <see cref="HookRun.Skips"/> says so.</summary>
+    protected HookPoint StartPoint(SiteKind kind) => Register(new HookPoint(kind, onDemand: false) { CanStart = true });
+
     /// <summary>Declares a place whose value is formed only when a plan asks for it.</summary>
     protected HookPoint PointOnDemand(SiteKind kind) => Register(new HookPoint(kind, onDemand: true));
 
