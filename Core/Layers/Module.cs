@@ -64,6 +64,9 @@ public abstract class Module : IDisposable
     /// <summary>Declares a child that is a part of the model, such as the vision tower.</summary>
     protected T PartChild<T>(string part, T module) where T : Module => Adopt(part, new SitePath(part, SitePath.NoLayer), module);
 
+    internal IEnumerable<(SitePath Path, Module Module)> Placed(SitePath path) => _children
+        .SelectMany(item => item.Child.Placed(Step(path, item.Path))).Prepend((path, this));
+
     internal void CollectPoints(List<HookPoint> into, SitePath path)
     {
         foreach (var item in _pointsAndChildren)
@@ -76,12 +79,14 @@ public abstract class Module : IDisposable
             }
             else if (item is ValueTuple<SitePath?, Module>(var own, var child))
             {
-                child.CollectPoints(into, own is { } step
-                    ? new SitePath(step.Part.Length > 0 ? step.Part : path.Part, step.Layer >= 0 ? step.Layer : path.Layer)
-                    : path);
+                child.CollectPoints(into, Step(path, own));
             }
         }
     }
+
+    private static SitePath Step(SitePath path, SitePath? own) => own is { } step
+        ? new SitePath(step.Part.Length > 0 ? step.Part : path.Part, step.Layer >= 0 ? step.Layer : path.Layer)
+        : path;
 
     private static string Join(string prefix, string name) => prefix.Length == 0 ? name : $"{prefix}.{name}";
 
