@@ -34,13 +34,16 @@ internal static class SoftmaxRepair
     }
 
     // One key s at a time: its column of the scores changes, so every query's row is normalised anew. [B, H, keys].
+    // In double precision: where one key holds nearly all attention, little is left of 1 − its share.
     private static Tensor Keys(Tensor score, Tensor replaced, Tensor gradient)
     {
+        var type = score.dtype;
+        (score, replaced, gradient) = (score.to(float64), replaced.to(float64), gradient.to(float64));
         var total = score.logsumexp(-1, keepdim: true);
         var (share, instead) = ((score - total).exp(), (replaced - total).exp());
         var expected = (gradient * share).sum(3L).unsqueeze(-1);
         var changed = (expected + gradient * (instead - share)) / (1 - share + instead);
-        return (changed - expected).sum(2L);
+        return (changed - expected).sum(2L).to(type);
     }
 
     // Query heads that share a key head are patched with it.

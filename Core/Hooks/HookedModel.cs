@@ -13,8 +13,8 @@ public abstract class HookedModel : Module
     /// <summary>What the model is: family, name, configuration, labels.</summary>
     public ModelCard Card { get; internal set; } = ModelCard.Unnamed;
 
-    /// <summary>Where the weights lie.</summary>
-    public Device Device => Weights.First().Weight.Value.device;
+    /// <summary>Where the weights lie; the CPU for models without any.</summary>
+    public Device Device => Weights.Select(weight => weight.Weight.Value.device).FirstOrDefault() ?? device("cpu");
 
     /// <summary>Every place, in forward order.</summary>
     public IReadOnlyList<HookPoint> Points => _points ??= Bind();
