@@ -46,7 +46,7 @@ public sealed class Rise : AttributionMethod
             var scores = task.Scores(settled[k].Target.ForCurves, count, (_, copies) =>
             {
                 var mask = Random(copies, picture, generator);
-                shown.Add(PatchSums.Of(mask, layout) / (layout.PatchHeight * layout.PatchWidth));
+                shown.Add((PatchSums.Of(mask, layout) / (layout.PatchHeight * layout.PatchWidth)).MoveToOtherDisposeScope(scope));
                 using var inner = NewDisposeScope();
                 return (fill + (picture - fill) * mask).MoveToOuterDisposeScope();
             });

@@ -66,9 +66,10 @@ public sealed class LogitDirection : IDisposable
     {
         ArgumentNullException.ThrowIfNull(component);
         using var scope = NewDisposeScope();
-        return (Token is { } token
-            ? component.select(1, token).matmul(Column(PerExample, component.ndim - 1)).squeeze(-1)
-            : component.matmul(Column(PerExample, component.ndim)).squeeze(-1).sum(1L)).MoveToOuterDisposeScope();
+        var (value, direction) = (Token is { } token ? component.select(1, token) : component, PerExample);
+        while (direction.ndim < value.ndim) direction = direction.unsqueeze(-2);
+        var each = (value * direction).sum(-1L);
+        return (Token is null ? each.sum(1L) : each).MoveToOuterDisposeScope();
     }
 
     internal static ILogitReadout Readout(HookedModel model) => model is ILogitReadout { Readout: not null } readout ? readout
@@ -80,14 +81,6 @@ public sealed class LogitDirection : IDisposable
         PerExample.Dispose();
         Constant.Dispose();
         Logit.Dispose();
-    }
-
-    // [B, (P,) d] to [B, (P,) 1 …, d, 1], so that it multiplies a component of that many axes.
-    private static Tensor Column(Tensor direction, long axes)
-    {
-        var column = direction.unsqueeze(-1);
-        while (column.ndim < axes) column = column.unsqueeze(column.ndim - 2);
-        return column;
     }
 
     private static Tensor PerToken(Tensor functional, Tensor scale, ILogitReadout readout, TokenLayout? layout, HookedModel model)

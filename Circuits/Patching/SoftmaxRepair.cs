@@ -33,17 +33,19 @@ internal static class SoftmaxRepair
         return stack(effects);
     }
 
-    // One key s at a time: its column of the scores changes, so every query's row is normalised anew. [B, H, keys].
-    // In double precision: where one key holds nearly all attention, little is left of 1 − its share.
+    // One key at a time: its column of the scores changes and every query's row is normalised anew. (A closed form from shares would lose
+    // everything where one key holds nearly all attention.) [B, H, keys].
     private static Tensor Keys(Tensor score, Tensor replaced, Tensor gradient)
     {
-        var type = score.dtype;
-        (score, replaced, gradient) = (score.to(float64), replaced.to(float64), gradient.to(float64));
-        var total = score.logsumexp(-1, keepdim: true);
-        var (share, instead) = ((score - total).exp(), (replaced - total).exp());
-        var expected = (gradient * share).sum(3L).unsqueeze(-1);
-        var changed = (expected + gradient * (instead - share)) / (1 - share + instead);
-        return (changed - expected).sum(2L).to(type);
+        var before = (gradient * score.softmax(-1)).sum([2L, 3L]);
+        var effects = Enumerable.Range(0, (int)score.shape[3]).Select(key =>
+        {
+            using var scope = NewDisposeScope();
+            var crossed = score.clone();
+            crossed.select(3, key).copy_(replaced.select(3, key));
+            return ((gradient * crossed.softmax(-1)).sum([2L, 3L]) - before).MoveToOuterDisposeScope();
+        });
+        return stack(effects, 2);
     }
 
     // Query heads that share a key head are patched with it.
