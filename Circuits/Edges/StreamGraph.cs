@@ -68,7 +68,7 @@ public sealed class StreamGraph
             for (var layer = 0; layer < layers; layer++)
                 if (!Has(At(kind, layer))) throw new NotApplicableException($"The graph of edges does not apply: {model.Card.Name} has no {At(kind, layer)}.");
         HookSite[] kept = [.. Enumerable.Range(0, layers).SelectMany(l => new[] { At(Site.Z, l), At(Site.K, l), At(Site.AttnOut, l), At(Site.AttnModuleOut, l) })];
-        using var recording = model.Run(First(input), HookPlan.Empty.Keep(kept));
+        using var recording = model.Run(Copies.First(input), HookPlan.Empty.Keep(kept));
         for (var layer = 0; layer < layers; layer++)
             if (!recording.Cache[At(Site.AttnOut, layer)].Equals(recording.Cache[At(Site.AttnModuleOut, layer)]))
                 throw new NotApplicableException($"The graph of edges does not apply: block {layer} of {model.Card.Name} scales or normalises what its heads write, so the stream is not their sum.");
@@ -131,12 +131,5 @@ public sealed class StreamGraph
         for (var k = 0; k < nodes.Count; k++)
             if (nodes[k] == node) return k;
         throw new OptionsException($"No node '{node}' {verb} in this stream: it has {Layers} blocks with {string.Join(", ", Heads.Distinct())} heads.");
-    }
-
-    private static ModelInput First(ModelInput input)
-    {
-        var one = new ModelInput();
-        foreach (var (name, tensor) in input) one.Add(name, tensor.ndim > 0 && tensor.shape[0] > 1 ? tensor.narrow(0, 0, 1) : tensor);
-        return one;
     }
 }

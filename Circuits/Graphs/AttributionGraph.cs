@@ -61,7 +61,8 @@ public sealed record AttributionGraph
         return new CircuitGraph(title, [.. nodes], [.. links]);
     }
 
-    internal bool IsShown(int node) => Nodes[node].Kind is GraphNodeKind.Embedding or GraphNodeKind.Logit
+    /// <summary>Whether files and drawings show a node: it has an edge, or it is a token or a class.</summary>
+    public bool IsShown(int node) => Nodes[node].Kind is GraphNodeKind.Embedding or GraphNodeKind.Logit
         || Enumerable.Range(0, Nodes.Count).Any(other => Edges[node, other] != 0 || Edges[other, node] != 0);
 
     private string Short(int node) => Nodes[node].Kind switch

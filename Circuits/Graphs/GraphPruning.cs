@@ -20,7 +20,7 @@ public static class GraphPruning
         var kept = nodes.Select((node, k) => influence[k] >= threshold || node.Kind is GraphNodeKind.Embedding or GraphNodeKind.Logit).ToArray();
         var edges = (double[,])graph.Edges.Clone();
         Clear(edges, (t, s) => !kept[t] || !kept[s]);
-        var scores = EdgeScores(edges, nodes);
+        var scores = Scores(edges, nodes);
         var edgeThreshold = Threshold(scores.Cast<double>(), edgeShare);
         Clear(edges, (t, s) => scores[t, s] < edgeThreshold);
         while (DropLoose(edges, nodes, kept)) { }
@@ -28,8 +28,9 @@ public static class GraphPruning
     }
 
     /// <summary>Â·(I + w) of each edge: what of the answer passes through it.</summary>
-    internal static double[,] EdgeScores(double[,] edges, IReadOnlyList<GraphNode> nodes)
+    public static double[,] Scores(double[,] edges, IReadOnlyList<GraphNode> nodes)
     {
+        ArgumentNullException.ThrowIfNull(nodes);
         var (influence, scores, weights) = (GraphInfluence.Of(edges, nodes), GraphInfluence.Normalised(edges), GraphInfluence.Weights(nodes));
         for (var t = 0; t < nodes.Count; t++)
             for (var s = 0; s < nodes.Count; s++) scores[t, s] *= influence[t] + weights[t];

@@ -10,6 +10,14 @@ internal static class Copies
     internal static Tensor Of(Tensor value, int count) => count == 1 ? value
         : value.unsqueeze(0).expand([count, .. value.shape]).reshape([count * value.shape[0], .. value.shape[1..]]);
 
+    /// <summary>The first example of an input.</summary>
+    internal static ModelInput First(ModelInput input)
+    {
+        var one = new ModelInput();
+        foreach (var (name, tensor) in input) one.Add(name, tensor.ndim > 0 && tensor.shape[0] > 1 ? tensor.narrow(0, 0, 1) : tensor);
+        return one;
+    }
+
     /// <summary>An input of <paramref name="count"/> copies of its examples; what has no batch axis stays.</summary>
     internal static ModelInput Of(ModelInput input, int examples, int count)
     {

@@ -30,7 +30,7 @@ public sealed class GraphTests
         double[] cumulated = [.581625, .205011, .741078, 1, .888383, .401670];
         for (var k = 0; k < cumulated.Length; k++) Assert.Equal(cumulated[k], pruned.Influence![k], 1e-5);
         Assert.Equal(10, pruned.Edges.Cast<double>().Count(edge => edge != 0));
-        var scores = GraphPruning.EdgeScores(pruned.Edges, pruned.Nodes);
+        var scores = GraphPruning.Scores(pruned.Edges, pruned.Nodes);
         foreach (var (target, source, score) in new[] { (0, 4, .364444), (0, 5, .182222), (1, 0, .196667), (1, 5, .393333), (2, 0, .116667), (2, 1, .35), (6, 0, .233333), (6, 2, .466667), (7, 1, .24), (7, 4, .06) })
             Assert.Equal(score, scores[target, source], 1e-5);
         var fewer = GraphPruning.Prune(graph, 0.8, 0.90);
