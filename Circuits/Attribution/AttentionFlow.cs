@@ -27,6 +27,9 @@ public sealed class AttentionFlow : AttributionMethod
     /// <inheritdoc/>
     public override bool UsesTarget => false;
 
+    /// <inheritdoc/>
+    public override bool WorksLong => true;
+
     /// <summary>The flow to each token of the first block's input.</summary>
     /// <param name="capacities">Ã of each block in forward order, [tokens, tokens], rows looking at columns.</param>
     /// <param name="sources">How much may start at each token of the last block.</param>
