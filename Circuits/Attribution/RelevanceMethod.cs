@@ -9,8 +9,6 @@ namespace Prisma.Circuits;
 /// </summary>
 public abstract class RelevanceMethod : AttributionMethod
 {
-    private static readonly SiteKind[] s_scales = [Site.Ln1Scale, Site.Ln2Scale, Site.Ln1PostScale, Site.Ln2PostScale, Site.FinalScale, Site.QNormScale, Site.KNormScale];
-
     /// <inheritdoc/>
     public override bool Signed => true;
 
@@ -37,12 +35,14 @@ public abstract class RelevanceMethod : AttributionMethod
         for (var layer = first; layer < task.Blocks; layer++)
         {
             if (task.Model.Points.Any(point => point.Site == Site.MlpPreLinear[layer].In(task.Part))) throw task.NotApplicable("its rule for gated MLPs is not built");
-            plan = Attend(Activated(plan, task, layer), task, layer);
+            if (task.Model.Points.Any(point => point.Site == Site.MlpPre[layer].In(task.Part))) plan = Activated(plan, task, layer);
+            plan = Attend(plan, task, layer);
         }
         var run = task.Differentiate(plan, site);
         return new Finding((run.Values[0] * run.Gradients[0]).sum(2L), FindingKind.PerToken, site.ToString()) { Scores = run.Scores, Targets = run.Targets };
 
-        bool Scales(HookPoint point) => !point.OnDemand && point.Site.Path.Part == task.Part && s_scales.Contains(point.Kind);
+        // What norms divide by is the one kind of value with a single element in its last axis.
+        bool Scales(HookPoint point) => !point.OnDemand && point.Site.Path.Part == task.Part && point.Kind.Axes[^1] == Axis.One;
     }
 
     // f(x) as x times a constant; f(0) = 0 for all activations in use, so 0/0 stands for any factor.

@@ -11,7 +11,7 @@ public sealed class StreamGraph
 {
     private readonly bool[] _sequential;
 
-    private StreamGraph(string part, int[] heads, int[] keyHeads, bool[] sequential)
+    private StreamGraph(string part, int[] heads, int[] keyHeads, bool[] sequential, bool[] mlps)
     {
         (Part, Heads, KeyHeads, _sequential) = (part, heads, keyHeads, sequential);
         var writers = new List<StreamNode> { new(StreamRole.Input, 0) };
@@ -21,6 +21,7 @@ public sealed class StreamGraph
             foreach (var (role, count) in new[] { (StreamRole.Query, heads[layer]), (StreamRole.Key, keyHeads[layer]), (StreamRole.Value, keyHeads[layer]) })
                 for (var head = 0; head < count; head++) readers.Add(new StreamNode(role, layer, head));
             for (var head = 0; head < heads[layer]; head++) writers.Add(new StreamNode(StreamRole.Head, layer, head));
+            if (!mlps[layer]) continue;
             readers.Add(new StreamNode(StreamRole.Mlp, layer));
             writers.Add(new StreamNode(StreamRole.Mlp, layer));
         }
@@ -64,7 +65,7 @@ public sealed class StreamGraph
         HookSite At(SiteKind kind, int layer) => kind[layer].In(part);
         bool Has(HookSite site) => model.Points.Any(point => point.Site == site);
         var layers = sites.Count;
-        foreach (var kind in new[] { Site.ResidPre, Site.AttnOut, Site.AttnModuleOut, Site.MlpIn, Site.MlpOut, Site.QInput, Site.ResidPost, Site.K })
+        foreach (var kind in new[] { Site.ResidPre, Site.AttnOut, Site.AttnModuleOut, Site.QInput, Site.ResidPost, Site.K })
             for (var layer = 0; layer < layers; layer++)
                 if (!Has(At(kind, layer))) throw new NotApplicableException($"The graph of edges does not apply: {model.Card.Name} has no {At(kind, layer)}.");
         HookSite[] kept = [.. Enumerable.Range(0, layers).SelectMany(l => new[] { At(Site.Z, l), At(Site.K, l), At(Site.AttnOut, l), At(Site.AttnModuleOut, l) })];
@@ -73,7 +74,8 @@ public sealed class StreamGraph
             if (!recording.Cache[At(Site.AttnOut, layer)].Equals(recording.Cache[At(Site.AttnModuleOut, layer)]))
                 throw new NotApplicableException($"The graph of edges does not apply: block {layer} of {model.Card.Name} scales or normalises what its heads write, so the stream is not their sum.");
         return new StreamGraph(part, [.. sites.Select(site => (int)recording.Cache[site].shape[2])],
-            [.. sites.Select(site => (int)recording.Cache[At(Site.K, site.Path.Layer)].shape[2])], [.. Enumerable.Range(0, layers).Select(layer => Has(At(Site.ResidMid, layer)))]);
+            [.. sites.Select(site => (int)recording.Cache[At(Site.K, site.Path.Layer)].shape[2])], [.. Enumerable.Range(0, layers).Select(layer => Has(At(Site.ResidMid, layer)))],
+            [.. Enumerable.Range(0, layers).Select(layer => Has(At(Site.MlpIn, layer)) && Has(At(Site.MlpOut, layer)))]);
     }
 
     /// <summary>Whether what the writer writes reaches the reader without passing another node.</summary>

@@ -11,9 +11,6 @@ namespace Prisma.Circuits;
 /// </summary>
 public static class AttributionGraphBuilder
 {
-    private static readonly SiteKind[] s_scales =
-        [Site.Ln1Scale, Site.Ln2Scale, Site.Ln1PostScale, Site.Ln2PostScale, Site.FinalScale, Site.QNormScale, Site.KNormScale];
-
     /// <summary>Builds the whole graph; <see cref="GraphPruning"/> makes it readable.</summary>
     /// <param name="model">The model.</param>
     /// <param name="input">One example. Borrowed.</param>
@@ -42,11 +39,10 @@ public static class AttributionGraphBuilder
         return new GraphRows(recording, coders, sources, reads, [embedding, .. writes], options).Fill(model);
     }
 
+    // What norms divide by is the one kind of value with a single element in its last axis.
     private static HookPlan Frozen(HookedModel model, string part)
     {
-        var plan = HookPlan.Empty.Edit(point => point.Kind == Site.Pattern && point.Site.Path.Part == part, (value, _) => value.detach());
-        return model.Points.Any(point => !point.OnDemand && point.Site.Path.Part == part && s_scales.Contains(point.Kind))
-            ? plan.Edit(point => !point.OnDemand && point.Site.Path.Part == part && s_scales.Contains(point.Kind), (value, _) => value.detach())
-            : plan;
+        bool Constant(HookPoint point) => !point.OnDemand && point.Site.Path.Part == part && (point.Kind == Site.Pattern || point.Kind.Axes[^1] == Axis.One);
+        return model.Points.Any(Constant) ? HookPlan.Empty.Edit(Constant, (value, _) => value.detach()) : HookPlan.Empty;
     }
 }

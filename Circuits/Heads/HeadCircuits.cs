@@ -10,9 +10,11 @@ namespace Prisma.Circuits;
 public static class HeadCircuits
 {
     /// <summary>W_V·W_O of a head, [d, d] of rank k. The caller disposes it.</summary>
+    /// <exception cref="NotApplicableException">A norm stands between what heads read and what they write.</exception>
     public static FactoredMatrix Ov(Attention attention, int head)
     {
         Check(attention, head);
+        CheckLinear(attention);
         using var scope = NewDisposeScope();
         return new FactoredMatrix(Rows(attention, attention.Heads + attention.KeyHeads + KeyHead(attention, head)).t().contiguous(), attention.OutputPerHead[head].contiguous());
     }
@@ -29,6 +31,11 @@ public static class HeadCircuits
     private static Tensor Rows(Attention attention, int block) => attention.Qkv.Matrix.Value.narrow(0, block * attention.HeadWidth, attention.HeadWidth);
 
     private static int KeyHead(Attention attention, int head) => head / (attention.Heads / attention.KeyHeads);
+
+    internal static void CheckLinear(Attention attention)
+    {
+        if (attention.HasInnerNorm) throw new NotApplicableException("Heads of this model are normalised together before they write, so a head alone has no fixed map from what it sees to what it writes.");
+    }
 
     private static void Check(Attention attention, int head)
     {

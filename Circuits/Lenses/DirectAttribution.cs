@@ -22,7 +22,7 @@ public static class DirectAttribution
             for (var layer = 0; layer < layers; layer++)
             {
                 parts.Add($"{layer}_attn_out", direction.Of(cache[Site.AttnOut[layer].In(part)]));
-                parts.Add($"{layer}_mlp_out", direction.Of(cache[Site.MlpOut[layer].In(part)]));
+                if (cache.Contains(Site.MlpOut[layer].In(part))) parts.Add($"{layer}_mlp_out", direction.Of(cache[Site.MlpOut[layer].In(part)]));
             }
         });
 
@@ -38,7 +38,7 @@ public static class DirectAttribution
                 var heads = direction.Of(cache[Site.Result[layer].In(part)]);
                 for (var head = 0; head < heads.shape[1]; head++) parts.Add($"L{layer}H{head}", heads.select(1, head));
                 parts.Add($"{layer}_attn_bias", direction.Of(cache[Site.AttnOut[layer].In(part)]) - heads.sum(1L));
-                parts.Add($"{layer}_mlp_out", direction.Of(cache[Site.MlpOut[layer].In(part)]));
+                if (cache.Contains(Site.MlpOut[layer].In(part))) parts.Add($"{layer}_mlp_out", direction.Of(cache[Site.MlpOut[layer].In(part)]));
             }
         });
 
@@ -80,6 +80,7 @@ public static class DirectAttribution
         var layers = blocks.Select(block =>
         {
             CheckPlain(recording.Cache, block.Layer, part, model);
+            HeadCircuits.CheckLinear(block.Module);
             var (pattern, values) = (recording.Cache[Site.Pattern[block.Layer].In(part)], recording.Cache[Site.V[block.Layer].In(part)]);
             var heads = block.Module.Heads;
             if (values.shape[2] != heads) values = values.repeat_interleave(heads / values.shape[2], 2);

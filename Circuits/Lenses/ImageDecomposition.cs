@@ -61,13 +61,14 @@ public sealed class ImageDecomposition : IDisposable
         {
             if (!At(Site.AttnOut, layer).Equals(At(Site.AttnModuleOut, layer)))
                 throw new NotApplicableException($"The decomposition does not apply: block {layer} of {model.Card.Name} scales or normalises what its heads write.");
+            HeadCircuits.CheckLinear(attention);
             var (pattern, values) = (At(Site.Pattern, layer).select(2, token), At(Site.V, layer));
             if (values.shape[2] != attention.Heads) values = values.repeat_interleave(attention.Heads / values.shape[2], 2);
             var written = perToken
                 ? einsum("bhs,bshk,hkd->bhsd", pattern, values, attention.OutputPerHead)
                 : einsum("bhs,bshk,hkd->bhd", pattern, values, attention.OutputPerHead);
             heads.Add(Joint(written));
-            mlps.Add(Joint(At(Site.MlpOut, layer).select(1, token)));
+            mlps.Add(recording.Cache.Contains(Site.MlpOut[layer].In(part)) ? Joint(At(Site.MlpOut, layer).select(1, token)) : zeros_like(embedding));
             if (attention.Out.Bias is { } bias) biases += Joint(bias.Value.unsqueeze(0).expand(embedding.shape[0], attention.Width));
         }
         var norm = readout.FinalNorm.Bias is { } beta ? beta.unsqueeze(0).matmul(readout.Readout!.Matrix.Value.t()) : zeros_like(embedding);

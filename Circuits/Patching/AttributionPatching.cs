@@ -65,13 +65,13 @@ public static class AttributionPatching
     // Mean magnitude over the blocks whose contribution was blocked, a node's own block excepted.
     private static List<(HookSite Site, Tensor Effect)> Dropped(HookedModel model, ModelInput input, Settled settled, HookSite[] sites, Func<HookSite, Tensor> difference, ref double forwards)
     {
-        var blocks = sites.Select(site => site.Path.Part).Distinct().SelectMany(part => model.Points.Where(point => point.Kind == Site.MlpOut && point.Site.Path.Part == part)).ToList();
+        var blocks = sites.Select(site => site.Path.Part).Distinct().SelectMany(part => model.Points.Where(point => point.Kind == Site.AttnOut && point.Site.Path.Part == part)).ToList();
         if (blocks.Count < 2) throw new NotApplicableException($"Dropping gradients block by block needs at least two blocks; {model.Card.Name} has {blocks.Count}.");
         var sums = sites.Select(site => difference(site).sum(-1L).zeros_like()).ToArray();
         foreach (var block in blocks.Select(point => point.Site))
         {
             using var scope = NewDisposeScope();
-            var plan = HookPlan.Empty.Edit(Site.AttnOut[block.Path.Layer].In(block.Path.Part), (value, _) => value.detach()).Edit(block, (value, _) => value.detach());
+            var plan = HookPlan.Empty.Edit(point => point.Site.Path == block.Path && (point.Kind == Site.AttnOut || point.Kind == Site.MlpOut), (value, _) => value.detach());
             var effects = Plain(model, input, settled, sites, difference, plan, ref forwards);
             for (var k = 0; k < sites.Length; k++)
                 if (sites[k].Path.Layer != block.Path.Layer) sums[k].add_(effects[k].Effect.abs());

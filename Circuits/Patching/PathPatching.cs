@@ -33,7 +33,8 @@ public static class PathPatching
         senders ??= graph.Writers;
         foreach (var sender in senders) _ = graph.WriterIndex(sender);
         foreach (var receiver in receivers) _ = graph.ReaderIndex(receiver);
-        HookSite[] kept = [graph.WriterSite(graph.Writers[0]), .. Enumerable.Range(0, graph.Layers).SelectMany(layer => new[] { Site.Z[layer].In(graph.Part), Site.MlpOut[layer].In(graph.Part) })];
+        HookSite[] kept = [graph.WriterSite(graph.Writers[0]), .. Enumerable.Range(0, graph.Layers).Select(layer => Site.Z[layer].In(graph.Part)),
+            .. graph.Writers.Where(writer => writer.Role == StreamRole.Mlp).Select(graph.WriterSite)];
         using var pair = PatchPair.Record(model, clean, corrupt, target, kept, options);
         var results = new List<float[][]>();
         foreach (var group in senders.Chunk(Math.Max(1, options.Rows / pair.Settled.Examples)))
@@ -76,6 +77,7 @@ public static class PathPatching
                         held.narrow(0, k * examples, examples).select(2, senders[k].Head).copy_(pair.Corrupt.Cache[site].select(2, senders[k].Head));
                 return held;
             });
+            if (!graph.Writers.Contains(new StreamNode(StreamRole.Mlp, layer))) continue;
             plan = plan.Edit(Site.MlpOut[layer].In(graph.Part), (value, site) => Held(pair, senders, value, site, sender => sender.Role == StreamRole.Mlp && sender.Layer == layer, freezeMlps));
         }
         return plan.Edit(graph.WriterSite(graph.Writers[0]), (value, site) => Held(pair, senders, value, site, sender => sender.Role == StreamRole.Input, freeze: false));

@@ -71,7 +71,19 @@ internal sealed class CircuitEapCommand : Verb
             GraphSvg.Write(Path.Combine(folder, "circuit.svg"), drawn, inputs.Existing);
         }
         if (inputs.Json)
-            terminal.Json(new { scores.Target, scores.Method, measured.Edges, measured.AllEdges, measured.Full, measured.Empty, measured.Kept, measured.Faithfulness, measured.Completeness, circuit = ranked.Select(edge => new { from = $"{edge.From}", to = $"{edge.To}", edge.Score }) });
+            terminal.Json(new
+            {
+                scores.Target,
+                scores.Method,
+                measured.Edges,
+                measured.AllEdges,
+                measured.Full,
+                measured.Empty,
+                measured.Kept,
+                measured.Faithfulness,
+                measured.Completeness,
+                circuit = ranked.Select(edge => new { from = $"{edge.From}", to = $"{edge.To}", edge.Score }),
+            });
         else
         {
             terminal.Table(["from", "to", "score"], ranked.Take(20).Select(edge => new[] { $"{edge.From}", $"{edge.To}", $"{edge.Score:f4}" }));

@@ -32,8 +32,31 @@ internal sealed class CircuitHeadsCommand : Verb
                 .. composed.Select(one => new MatrixPictures.Sheet($"{one.Kind}".ToLowerInvariant(), $"Composition by {one.Kind} inputs", $"score minus that of random matrices ({one.Found.Baseline:f3}); rows write, columns read", one.Found.Scores, one.Found.Heads, one.Found.Heads))];
             inputs.Draw($"Heads of {inputs.Model.Card.Name}", [$"{inputs.Clean.shape[0]} pictures. Kinds, first rule that fits: {string.Join("; ", HeadKinds.Rules.Select(rule => $"{rule.Kind}: {rule.Rule}"))}."], sheets,
                 report => report.Section("Kinds").Table(["head", .. Measures.Select(measure => measure.Name), "kind"], heads.Select(Row), endsInText: true));
-            if (inputs.Json) terminal.Json(new { heads = heads.Select(head => new { head.Layer, head.Head, head.Kind, head.ToPrefix, head.PrefixEntropy, head.Self, head.Distance, neighbour = new[] { head.Neighbour.Rows, head.Neighbour.Columns }, head.NeighbourShare, head.Row, head.Column, head.Corner, head.Border, head.Sink, head.Positional }), composition = composed.Select(one => new { by = $"{one.Kind}", one.Found.Heads, one.Found.Baseline, scores = CircuitInputs.Rowwise(one.Found.Scores) }) });
-            else terminal.Table(["head", .. Measures.Select(measure => measure.Name), "kind"], heads.Select(Row));
+            if (inputs.Json)
+                terminal.Json(new
+                {
+                    heads = heads.Select(head => new
+                    {
+                        head.Layer,
+                        head.Head,
+                        head.Kind,
+                        head.ToPrefix,
+                        head.PrefixEntropy,
+                        head.Self,
+                        head.Distance,
+                        neighbour = new[] { head.Neighbour.Rows, head.Neighbour.Columns },
+                        head.NeighbourShare,
+                        head.Row,
+                        head.Column,
+                        head.Corner,
+                        head.Border,
+                        head.Sink,
+                        head.Positional,
+                    }),
+                    composition = composed.Select(one => new { by = $"{one.Kind}", one.Found.Heads, one.Found.Baseline, scores = CircuitInputs.Rowwise(one.Found.Scores) }),
+                });
+            else
+                terminal.Table(["head", .. Measures.Select(measure => measure.Name), "kind"], heads.Select(Row));
             return ExitCode.Good;
         });
     }

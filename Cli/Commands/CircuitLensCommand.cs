@@ -35,7 +35,12 @@ internal sealed class CircuitLensCommand : Verb
                 inputs.Draw($"What the layers of {inputs.Model.Card.Name} would answer", [lens is null ? "Logit lens: each layer's stream through the model's final norm and head." : "Tuned lens: each layer's stream translated, then through the model's final norm and head."], [],
                     report => Page(report, inputs, reading, classes, Of));
             if (inputs.Json)
-                terminal.Json(inputs.Pictures.Names.Select((name, k) => new { image = name, layers = reading.Layers.Select((layer, l) => new { layer, top = reading.Top(l, k, count: 3) }), parts = Of(k).Labels.Select((label, p) => new { part = label, adds = Of(k).Values[p][k] }) }));
+                terminal.Json(inputs.Pictures.Names.Select((name, k) => new
+                {
+                    image = name,
+                    layers = reading.Layers.Select((layer, l) => new { layer, top = reading.Top(l, k, count: 3) }),
+                    parts = Of(k).Labels.Select((label, p) => new { part = label, adds = Of(k).Values[p][k] }),
+                }));
             else
                 for (var k = 0; k < inputs.Pictures.Names.Count; k++)
                 {

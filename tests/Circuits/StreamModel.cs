@@ -42,8 +42,8 @@ internal sealed class StreamModel : HookedModel
     /// <summary>Adds a map from one direction to another by one neuron of an MLP.</summary>
     internal void Neuron(int layer, int neuron, int from, int to, double strength = 1)
     {
-        _blocks[layer].Mlp.In.Matrix.Value[neuron, from].fill_(1);
-        _blocks[layer].Mlp.Out.Matrix.Value[to, neuron].fill_(strength);
+        _blocks[layer].Mlp!.In.Matrix.Value[neuron, from].fill_(1);
+        _blocks[layer].Mlp!.Out.Matrix.Value[to, neuron].fill_(strength);
     }
 
     /// <summary>Random small weights everywhere but in the norms.</summary>
