@@ -7,7 +7,7 @@ namespace Prisma.Circuits;
 /// <param name="Target">What they are effects on.</param>
 public sealed record EdgeScores(StreamGraph Graph, double[,] Values, string Method, string Target)
 {
-    /// <summary>Passes of the batch that it took, where a differentiated one counts as two more.</summary>
+    /// <summary>Passes of the batch, a backward pass counted as one.</summary>
     public double Forwards { get; init; }
 
     /// <summary>All edges, the largest magnitude first.</summary>

@@ -36,7 +36,7 @@ public sealed record FeatureCircuit
     /// <summary>For each place the sum of all nodes' effects, those left out included: what corrupting the whole place does.</summary>
     public required IReadOnlyDictionary<HookSite, double> Totals { get; init; }
 
-    /// <summary>Passes of the batch, where a differentiated one counts as two more.</summary>
+    /// <summary>Passes of the batch, a backward pass counted as one.</summary>
     public double Forwards { get; init; }
 
     /// <summary>The same as nodes and links, for files and drawings.</summary>

@@ -5,7 +5,7 @@ public sealed record AtpOptions
 {
     /// <summary>
     /// For queries and keys: recompute the attention pattern with the other run's query (or key) instead of following the softmax's slope, which
-    /// vanishes where attention is saturated. Two more passes for each direction.
+    /// vanishes where attention is saturated. Four more passes for each of them.
     /// </summary>
     public bool FixAttention { get; init; }
 

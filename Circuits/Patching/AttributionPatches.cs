@@ -19,7 +19,7 @@ public sealed class AttributionPatches : IDisposable
     /// <summary>What the effects are on.</summary>
     public string Target { get; }
 
-    /// <summary>Passes of the batch, where a differentiated one counts as two more (its backward pass costs about as much as one).</summary>
+    /// <summary>Passes of the batch, a backward pass counted as one.</summary>
     public double Forwards { get; }
 
     /// <summary>The kinds of place that were asked for.</summary>

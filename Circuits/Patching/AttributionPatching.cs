@@ -24,34 +24,33 @@ public static class AttributionPatching
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(kinds);
+        ArgumentNullException.ThrowIfNull(clean);
+        ArgumentNullException.ThrowIfNull(corrupt);
         options ??= new AtpOptions();
+        target ??= new ChosenClass(model.Card.Labels);
+        PatchPair.CheckShapes(clean, corrupt);
         using var scope = NewDisposeScope();
         var sites = kinds.ToDictionary(kind => kind, kind => new PatchGrid(kind, PatchAxes.Layer) { Part = part }.Sites(model));
         HookSite[] all = [.. sites.Values.SelectMany(list => list)];
-        using var pair = PatchPair.Record(model, clean, corrupt, target, all, new PatchOptions { SharePrefix = false });
-        var (own, donor, input) = direction == PatchDirection.Noise ? (pair.Clean, pair.Corrupt, clean) : (pair.Corrupt, pair.Clean, corrupt);
+        var (input, giving) = direction == PatchDirection.Noise ? (clean, corrupt) : (corrupt, clean);
+        // The differentiated pass also gives the values that are changed: two passes and one backward are all it takes.
+        using var donor = model.Run(giving, target.Ask(HookPlan.Empty.Keep(all)));
+        using var own = model.Run(input, target.AskForGradients(HookPlan.Empty.WithGradients(all)));
+        using var graph = enable_grad();
+        var settled = new Settled(target, direction == PatchDirection.Noise ? own : donor, (int)target.Of(donor).shape[0]);
+        Tensor Difference(HookSite site) => donor.Cache[site] - own.Cache[site].detach();
+        var forwards = 3.0;
         var effects = new Dictionary<SiteKind, Tensor>();
-        var forwards = 2.0;
-        foreach (var (site, effect) in options.DropGradients
-            ? Dropped(model, input, pair.Settled, all, site => donor.Cache[site] - own.Cache[site], ref forwards)
-            : Plain(model, input, pair.Settled, all, site => donor.Cache[site] - own.Cache[site], HookPlan.Empty, ref forwards))
+        foreach (var (site, effect) in options.DropGradients ? Dropped(model, input, settled, all, Difference, ref forwards) : Plain(own, settled, all, Difference))
             effects[site.Kind] = effects.TryGetValue(site.Kind, out var before) ? cat([before, effect.unsqueeze(0)], 0) : effect.unsqueeze(0);
         if (options.FixAttention)
             foreach (var kind in kinds.Where(kind => kind == Site.Q || kind == Site.K))
             {
-                var repaired = SoftmaxRepair.Effects(model, input, pair.Settled, own, donor, kind, sites[kind], ref forwards);
+                var repaired = SoftmaxRepair.Effects(model, input, settled, donor, kind, sites[kind], ref forwards);
                 effects[kind] = options.DropGradients ? repaired.abs() : repaired;
             }
         return new AttributionPatches(effects, sites.ToDictionary(pair => pair.Key, pair => (IReadOnlyList<int>)[.. pair.Value.Select(site => site.Path.Layer)]),
-            model.LayoutOf(input), pair.Settled.Name, forwards);
-    }
-
-    // Places in forward order with their effects, summed over the last axis.
-    private static List<(HookSite Site, Tensor Effect)> Plain(HookedModel model, ModelInput input, Settled settled, HookSite[] sites, Func<HookSite, Tensor> difference, HookPlan plan, ref double forwards)
-    {
-        using var gradients = GradientsOf(model, input, settled, sites, plan);
-        forwards += 2;
-        return [.. sites.Select(site => (site, (difference(site) * gradients[site]).sum(-1L)))];
+            model.LayoutOf(input), settled.Name, forwards);
     }
 
     internal static ActivationCache GradientsOf(HookedModel model, ModelInput input, Settled settled, HookSite[] sites, HookPlan plan)
@@ -61,6 +60,16 @@ public static class AttributionPatching
         using var sum = settled.Of(recording).sum();
         return recording.Cache.Gradients(sum);
     }
+
+    // Places in forward order with their effects, summed over the last axis.
+    private static List<(HookSite Site, Tensor Effect)> Plain(Recording own, Settled settled, HookSite[] sites, Func<HookSite, Tensor> difference)
+    {
+        using var gradients = own.Cache.Gradients(settled.Of(own).sum());
+        return Effects(gradients, sites, difference);
+    }
+
+    private static List<(HookSite Site, Tensor Effect)> Effects(ActivationCache gradients, HookSite[] sites, Func<HookSite, Tensor> difference) =>
+        [.. sites.Select(site => (site, (difference(site) * gradients[site]).sum(-1L)))];
 
     // Mean magnitude over the blocks whose contribution was blocked, a node's own block excepted.
     private static List<(HookSite Site, Tensor Effect)> Dropped(HookedModel model, ModelInput input, Settled settled, HookSite[] sites, Func<HookSite, Tensor> difference, ref double forwards)
@@ -72,7 +81,9 @@ public static class AttributionPatching
         {
             using var scope = NewDisposeScope();
             var plan = HookPlan.Empty.Edit(point => point.Site.Path == block.Path && (point.Kind == Site.AttnOut || point.Kind == Site.MlpOut), (value, _) => value.detach());
-            var effects = Plain(model, input, settled, sites, difference, plan, ref forwards);
+            using var gradients = GradientsOf(model, input, settled, sites, plan);
+            forwards += 2;
+            var effects = Effects(gradients, sites, difference);
             for (var k = 0; k < sites.Length; k++)
                 if (sites[k].Path.Layer != block.Path.Layer) sums[k].add_(effects[k].Effect.abs());
         }

@@ -47,7 +47,7 @@ internal sealed class PatchPair : IDisposable
         Corrupt.Dispose();
     }
 
-    private static void CheckShapes(ModelInput clean, ModelInput corrupt)
+    internal static void CheckShapes(ModelInput clean, ModelInput corrupt)
     {
         foreach (var (name, tensor) in clean)
             if (!corrupt.Has(name) || !corrupt[name].shape.AsSpan().SequenceEqual(tensor.shape))

@@ -10,7 +10,7 @@ namespace Prisma.Circuits;
 internal static class SoftmaxRepair
 {
     // [layers, B, P, heads of the kind].
-    internal static Tensor Effects(HookedModel model, ModelInput input, Settled settled, Recording own, Recording donor, SiteKind kind, IReadOnlyList<HookSite> sites, ref double forwards)
+    internal static Tensor Effects(HookedModel model, ModelInput input, Settled settled, Recording donor, SiteKind kind, IReadOnlyList<HookSite> sites, ref double forwards)
     {
         HookSite At(SiteKind other, HookSite site) => other[site.Path.Layer].In(site.Path.Part);
         HookSite[] patterns = [.. sites.Select(site => At(Site.Pattern, site))];
@@ -28,7 +28,7 @@ internal static class SoftmaxRepair
             var (score, replaced, gradient) = (plain.Cache[scores[k]], crossed.Cache[scores[k]], gradients[patterns[k]]);
             return kind == Site.Q
                 ? (gradient * (replaced.softmax(-1) - score.softmax(-1))).sum(3L).transpose(1, 2)
-                : Grouped(Keys(score, replaced, gradient), own.Cache[site].shape[2]).transpose(1, 2);
+                : Grouped(Keys(score, replaced, gradient), donor.Cache[site].shape[2]).transpose(1, 2);
         });
         return stack(effects);
     }

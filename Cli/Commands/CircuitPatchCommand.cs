@@ -70,7 +70,7 @@ internal sealed class CircuitPatchCommand : Verb
     private static int Estimated(CircuitInputs inputs, PatchGrid grid, PatchDirection way, bool repair, Terminal terminal)
     {
         var blocks = grid.Sites(inputs.Model).Count;
-        inputs.Spend(inputs.Clean.shape[0] * (repair ? 6 + 3 * blocks : 4));
+        inputs.Spend(inputs.Clean.shape[0] * (repair ? 11 + 2 * blocks : 3));
         using var effects = AttributionPatching.Run(inputs.Model, inputs.Clean, inputs.Corrupt, [grid.Kind], inputs.Target, way, new AtpOptions { FixAttention = repair, DropGradients = repair && blocks > 1 });
         var (values, rows, columns) = effects.Table(grid.Kind, grid.Axes);
         var (title, unit) = ($"{grid.Kind.Name}: estimated effect of patching", $"change of {effects.Target}, to first order{(repair ? ", magnitude" : "")}");

@@ -88,6 +88,41 @@ public sealed class SimilarityTests
         Assert.Throws<ShapeException>(() => DarkMatter.Of(x.narrow(0, 0, 9), x.narrow(0, 0, 9)));
     }
 
+    [Fact]
+    public void Dictionaries_of_activations_grow_with_what_they_miss()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(6);
+        var rows = cat([randn(40, 6, generator: generator).matmul(randn(6, 12, generator: generator)), randn(20, 12, generator: generator)], 0);
+        AtomId[] ids = [.. Enumerable.Range(0, 60).Select(k => new AtomId(k / 10, k % 10))];
+        int Size(double threshold)
+        {
+            using var dictionary = new ActivationDictionary(new ActivationDictionaryOptions { Threshold = threshold, Active = 5 });
+            foreach (var start in new[] { 0, 30 })
+            {
+                var before = dictionary.Ids.Count;
+                var errors = dictionary.Add(rows.narrow(0, start, 30), ids[start..(start + 30)]);
+                // What did not become an atom met the threshold when it was seen.
+                for (var k = 0; k < 30; k++)
+                    if (!dictionary.Ids.Contains(ids[start + k])) Assert.True(errors[k] <= threshold || before + k < 12);
+            }
+            Assert.Equal(dictionary.Ids.Count, dictionary.Atoms.shape[0]);
+            return dictionary.Ids.Count;
+        }
+        var sizes = new[] { 1e-4, 1e-2, 0.05, 1 }.Select(Size).ToList();
+        Assert.Equal(sizes.OrderDescending(), sizes);
+        Assert.True(sizes[0] > sizes[^1]);
+        Assert.Equal(12, sizes[^1]);
+        using var one = new ActivationDictionary();
+        using var same = new ActivationDictionary();
+        using var other = new ActivationDictionary();
+        one.Add(rows, ids);
+        same.Add(rows, ids);
+        other.Add(rows.flip(0), [.. ids.Reverse()]);
+        Assert.Equal(1, ActivationDictionary.Jaccard(one, same));
+        Assert.InRange(ActivationDictionary.Jaccard(one, other), 0.1, 1);
+    }
+
     private static double Cheapest(double[,] cost, int row, int taken)
     {
         if (row == cost.GetLength(0)) return 0;
