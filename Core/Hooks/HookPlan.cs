@@ -140,7 +140,10 @@ public sealed class HookPlan
     {
         var start = Selector.Of(site).Find(points, model)[0];
         if (!start.CanStart)
-            throw new OptionsException($"A pass of {model} cannot start at {start.Site}; it can at: {string.Join(", ", points.Where(point => point.CanStart).Select(point => point.Site))}.");
+        {
+            var places = string.Join(", ", points.Where(point => point.CanStart).Select(point => point.Site));
+            throw new OptionsException($"A pass of {model} cannot start at {start.Site}; it can {(places.Length > 0 ? "at " + places : "start at its input only")}.");
+        }
         foreach (var point in points)
             if (point.Order < start.Order && point.Site.Path.Part == start.Site.Path.Part && actions[point.Order] is not null)
                 throw new OptionsException($"The plan names {point.Site}, which a pass that starts at {start.Site} does not come to.");
