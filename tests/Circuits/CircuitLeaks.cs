@@ -41,10 +41,9 @@ public sealed class CircuitLeaks
         },
         ["decomposition"] = (model, clean, _) =>
         {
+            using var scope = NewDisposeScope();
             using var parts = ImageDecomposition.Of(model, clean);
-            using var outputs = parts.Heads.select(1, 0).select(1, 0).contiguous();
-            using var texts = eye(5);
-            TextSpan.Find(outputs, texts, count: 1);
+            TextSpan.Find(parts.Heads.select(1, 0).select(1, 0), eye(5), count: 1);
         },
         ["circuit"] = (model, clean, corrupt) =>
         {
