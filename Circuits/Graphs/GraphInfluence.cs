@@ -15,7 +15,13 @@ public static class GraphInfluence
     {
         ArgumentNullException.ThrowIfNull(edges);
         ArgumentNullException.ThrowIfNull(nodes);
-        var shares = Normalised(edges);
+        return Of([.. Enumerable.Range(0, nodes.Count).Select(target => Enumerable.Range(0, nodes.Count).Select(source => edges[target, source]).ToArray())], nodes);
+    }
+
+    // Rows of targets that are not known yet are null.
+    internal static double[] Of(IReadOnlyList<double[]?> rows, IReadOnlyList<GraphNode> nodes)
+    {
+        double[] sums = [.. rows.Select(row => row is null ? 0 : Math.Max(row.Sum(Math.Abs), Smallest))];
         var total = new double[nodes.Count];
         var step = Weights(nodes);
         // A path has at most as many steps as there are nodes; the graph has no cycles.
@@ -23,16 +29,14 @@ public static class GraphInfluence
         {
             var next = new double[nodes.Count];
             var any = false;
-            for (var t = 0; t < nodes.Count; t++)
-                if (step[t] != 0)
-                    for (var s = 0; s < nodes.Count; s++)
-                        if (shares[t, s] != 0)
-                        {
-                            next[s] += step[t] * shares[t, s];
-                            any = true;
-                        }
+            for (var target = 0; target < nodes.Count; target++)
+            {
+                if (step[target] == 0 || rows[target] is not { } row) continue;
+                for (var source = 0; source < row.Length; source++)
+                    if (row[source] != 0) (next[source], any) = (next[source] + step[target] * Math.Abs(row[source]) / sums[target], true);
+            }
             if (!any) break;
-            for (var s = 0; s < nodes.Count; s++) total[s] += next[s];
+            for (var source = 0; source < nodes.Count; source++) total[source] += next[source];
             step = next;
         }
         return total;

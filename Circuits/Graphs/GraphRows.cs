@@ -7,7 +7,10 @@ namespace Prisma.Circuits;
 internal sealed class GraphRows(Recording recording, TranscoderLayers coders, GraphSources sources, IReadOnlyList<HookSite> reads, HookSite[] written, AttributionGraphOptions options)
 {
     private readonly int _features = sources.Count(GraphNodeKind.Feature);
-    private readonly double[,] _edges = new double[sources.Nodes.Count, sources.Nodes.Count];
+    private readonly double[]?[] _edges = new double[]?[sources.Nodes.Count];
+    private List<Writing>? _writings;
+
+    private List<Writing> Writings => _writings ??= Writes();
 
     internal AttributionGraph Fill(HookedModel model)
     {
@@ -34,7 +37,7 @@ internal sealed class GraphRows(Recording recording, TranscoderLayers coders, Gr
         int[] kept = [.. Enumerable.Range(0, nodes.Count).Where(node => !left.Contains(node))];
         var edges = new double[kept.Length, kept.Length];
         for (var t = 0; t < kept.Length; t++)
-            for (var s = 0; s < kept.Length; s++) edges[t, s] = _edges[kept[t], kept[s]];
+            for (var s = 0; s < kept.Length; s++) edges[t, s] = _edges[kept[t]]?[kept[s]] ?? 0;
         return new AttributionGraph
         {
             Nodes = [.. kept.Select(node => nodes[node])],
@@ -82,6 +85,7 @@ internal sealed class GraphRows(Recording recording, TranscoderLayers coders, Gr
     // Gradients by the embedding and by what each block's MLP wrote, [P, d]; null where the target does not depend on it.
     private void Read(int target, IReadOnlyList<Tensor?> gradients)
     {
+        var row = _edges[target] = new double[sources.Nodes.Count];
         var layers = Enumerable.Range(0, coders.Count).ToList();
         var errors = layers.Select(layer => gradients[1 + layer] is { } gradient ? Numbers.Of((gradient * sources.Errors[layer]).sum(1L)) : null).ToList();
         var embedding = gradients[0] is { } first ? Numbers.Of((first * sources.Embedding).sum(1L)) : null;
@@ -89,26 +93,39 @@ internal sealed class GraphRows(Recording recording, TranscoderLayers coders, Gr
         {
             var node = sources.Nodes[k];
             var perToken = node.Kind switch { GraphNodeKind.Error => errors[node.Layer], GraphNodeKind.Embedding => embedding, _ => null };
-            if (perToken is not null) _edges[target, k] = node.Token >= 0 ? perToken[node.Token] : perToken.Sum(value => (double)value);
+            if (perToken is not null) row[k] = node.Token >= 0 ? perToken[node.Token] : perToken.Sum(value => (double)value);
         }
-        for (var layer = 0; layer < coders.Count; layer++)
+        foreach (var writing in Writings)
+            if (gradients[1 + writing.To] is { } gradient) Features(row, writing, gradient);
+    }
+
+    private void Features(double[] row, Writing writing, Tensor gradient)
+    {
+        // [P, features]: how much a unit of each feature at each token adds to the target.
+        using var units = gradient.matmul(writing.Directions);
+        var (values, count) = (Numbers.Of(units), (int)writing.Directions.shape[1]);
+        foreach (var (node, column) in writing.Nodes)
         {
-            int[] here = [.. Enumerable.Range(0, _features).Where(k => sources.Nodes[k].Layer == layer)];
-            foreach (var to in layers.Where(to => to >= layer && gradients[1 + to] is not null)) Features(target, here, layer, to, gradients[1 + to]!);
+            var (tokens, strengths) = sources.Firing[node];
+            for (var k = 0; k < tokens.Length; k++) row[node] += strengths[k] * (double)values[tokens[k] * count + column];
         }
     }
 
-    private void Features(int target, int[] nodes, int from, int to, Tensor gradient)
+    // Every pair of a block whose features write and a block they write to, with the directions [d, features] side by side.
+    private List<Writing> Writes()
     {
-        int[] features = [.. nodes.Select(node => sources.Nodes[node].Index).Distinct()];
-        if (features.Length == 0 || coders.Direction(from, to, features[0]) is null) return;
-        // [P, features]: how much a unit of each feature at each token adds to the target.
-        var units = gradient.matmul(stack(features.Select(feature => coders.Direction(from, to, feature)!)).t());
-        var (values, place) = (Numbers.Of(units), features.Select((feature, k) => (feature, k)).ToDictionary(pair => pair.feature, pair => pair.k));
-        foreach (var node in nodes)
+        var writings = new List<Writing>();
+        for (var layer = 0; layer < coders.Count; layer++)
         {
-            var (tokens, strengths) = sources.Firing[node];
-            for (var k = 0; k < tokens.Length; k++) _edges[target, node] += strengths[k] * (double)values[tokens[k] * features.Length + place[sources.Nodes[node].Index]];
+            int[] nodes = [.. Enumerable.Range(0, _features).Where(k => sources.Nodes[k].Layer == layer)];
+            int[] features = [.. nodes.Select(node => sources.Nodes[node].Index).Distinct()];
+            var column = features.Select((feature, k) => (feature, k)).ToDictionary(pair => pair.feature, pair => pair.k);
+            for (var to = layer; to < coders.Count && features.Length > 0; to++)
+                if (coders.Direction(layer, to, features[0]) is not null)
+                    writings.Add(new Writing(to, [.. nodes.Select(node => (node, column[sources.Nodes[node].Index]))], sources.Own(stack(features.Select(feature => coders.Direction(layer, to, feature)!), 1))));
         }
+        return writings;
     }
+
+    private sealed record Writing(int To, (int Node, int Column)[] Nodes, Tensor Directions);
 }

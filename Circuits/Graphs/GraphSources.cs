@@ -95,7 +95,8 @@ internal sealed class GraphSources : IDisposable
         }
     }
 
-    private Tensor Own(Tensor tensor)
+    /// <summary>Takes over a tensor that must live as long as the graph is filled.</summary>
+    internal Tensor Own(Tensor tensor)
     {
         _owned.Add(tensor.DetachFromDisposeScope());
         return tensor;
