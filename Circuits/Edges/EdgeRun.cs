@@ -57,7 +57,7 @@ internal sealed class EdgeRun : IDisposable
 
     public void Dispose() => Pair.Dispose();
 
-    private HookPlan Plan(IReadOnlyList<EdgeCircuit> circuits)
+    private HookPlan Plan(EdgeCircuit[] circuits)
     {
         var scope = CurrentDisposeScope;
         var changes = new List<(int First, int Count, Tensor Change)>();
@@ -65,7 +65,7 @@ internal sealed class EdgeRun : IDisposable
         foreach (var (site, first, count) in Graph.WriterGroups())
             plan = plan.Edit(site, (value, _) =>
             {
-                var change = Copies.Of(_donors[site], circuits.Count) - value;
+                var change = Copies.Of(_donors[site], circuits.Length) - value;
                 changes.Add((first, count, (count == 1 && change.ndim == 3 ? change.unsqueeze(1) : change.permute(0, 2, 1, 3)).MoveToOtherDisposeScope(scope)));
                 return value;
             });
@@ -86,15 +86,15 @@ internal sealed class EdgeRun : IDisposable
     }
 
     // 1 where the edge is cut, [circuits · B, writers, readers]; null where none is.
-    private Tensor? Cut(IReadOnlyList<EdgeCircuit> circuits, int firstWriter, int writers, int firstReader, int readers)
+    private Tensor? Cut(EdgeCircuit[] circuits, int firstWriter, int writers, int firstReader, int readers)
     {
         var any = false;
-        var values = new float[circuits.Count * writers * readers];
-        for (var c = 0; c < circuits.Count; c++)
+        var values = new float[circuits.Length * writers * readers];
+        for (var c = 0; c < circuits.Length; c++)
             for (var w = 0; w < writers; w++)
                 for (var r = 0; r < readers; r++)
                     if (!circuits[c].Has(firstWriter + w, firstReader + r) && Graph.HasEdge(Graph.Writers[firstWriter + w], Graph.Readers[firstReader + r]))
                         (values[(c * writers + w) * readers + r], any) = (1, true);
-        return any ? tensor(values, [circuits.Count, writers, readers]).repeat_interleave(Pair.Settled.Examples, 0) : null;
+        return any ? tensor(values, [circuits.Length, writers, readers]).repeat_interleave(Pair.Settled.Examples, 0) : null;
     }
 }
