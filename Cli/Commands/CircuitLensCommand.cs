@@ -64,6 +64,14 @@ internal sealed class CircuitLensCommand : Verb
         return lens;
     }
 
+    private static Heatmap Straight(CircuitInputs inputs, int index, int picture, ImageGeometry geometry)
+    {
+        using var scope = NewDisposeScope();
+        var one = inputs.Clean.narrow(0, picture, 1);
+        var layout = inputs.Model.LayoutOf(one) ?? throw new NotApplicableException($"The tokens of {inputs.Model.Card.Name} have no place on a picture.");
+        return Heatmap.FromTokens(DirectAttribution.Sources(inputs.Model, one, index).sum([0L, 1L])[0], layout, geometry);
+    }
+
     private static IEnumerable<(string Label, float Value)> Strongest(DirectParts parts, int picture) =>
         parts.Labels.Select((label, p) => (label, parts.Values[p][picture])).OrderByDescending(part => Math.Abs(part.Item2));
 
@@ -76,8 +84,9 @@ internal sealed class CircuitLensCommand : Verb
             var tiles = new List<HeatmapTile> { new("picture", image, null) };
             tiles.AddRange(reading.Layers.Select((layer, l) => new HeatmapTile($"{layer}: {reading.Top(l, picture, count: 1)[0].Name}", image, reading.Map(l, picture, classes[picture], geometry))));
             var name = ClassName.Of(classes[k], inputs.Model.Card.Labels);
+            var straight = HeatmapPicture.Draw(image, Straight(inputs, classes[k], k, geometry), new HeatmapStyle { Label = $"what the patch adds to class {name} straight, by all heads that read it" }, "direct attribution to patches");
             report.Section($"{Path.GetFileNameWithoutExtension(inputs.Pictures.Names[k])}: class {name}")
-                .Pictures([(HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 180, Label = $"decoded logit of class {name}" }, title: $"class {name} at every patch, layer by layer"), inputs.Pictures.Names[k])])
+                .Pictures([(HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 180, Label = $"decoded logit of class {name}" }, title: $"class {name} at every patch, layer by layer"), inputs.Pictures.Names[k]), (straight, "Direct attribution: no later block in between.")])
                 .Table(["part", "adds to the logit"], Strongest(parts(k), k).Take(20).Select(part => new[] { part.Label, $"{part.Value:f3}" }));
         }
     }
