@@ -33,11 +33,14 @@ public static class AttributionPatching
         var sites = kinds.ToDictionary(kind => kind, kind => new PatchGrid(kind, PatchAxes.Layer) { Part = part }.Sites(model));
         HookSite[] all = [.. sites.Values.SelectMany(list => list)];
         var (input, giving) = direction == PatchDirection.Noise ? (clean, corrupt) : (corrupt, clean);
-        // The differentiated pass also gives the values that are changed: two passes and one backward are all it takes.
-        using var donor = model.Run(giving, target.Ask(HookPlan.Empty.Keep(all)));
+        // The differentiated pass also gives the values that are changed: two passes and one backward are all it takes. The corrupted run's
+        // answer is not asked for.
+        var kept = HookPlan.Empty.Keep(all);
+        var orders = model.Points.ToDictionary(point => point.Site, point => point.Order);
+        using var donor = model.Run(giving, direction == PatchDirection.Noise ? kept.StopAfter(all.MaxBy(site => orders[site])) : target.Ask(kept));
         using var own = model.Run(input, target.AskForGradients(HookPlan.Empty.WithGradients(all)));
         using var graph = enable_grad();
-        var settled = new Settled(target, direction == PatchDirection.Noise ? own : donor, (int)target.Of(donor).shape[0]);
+        var settled = new Settled(target, direction == PatchDirection.Noise ? own : donor, (int)target.Of(own).shape[0]);
         Tensor Difference(HookSite site) => donor.Cache[site] - own.Cache[site].detach();
         var forwards = 3.0;
         var effects = new Dictionary<SiteKind, Tensor>();
