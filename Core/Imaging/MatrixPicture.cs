@@ -33,7 +33,7 @@ public static class MatrixPicture
         for (var c = 0; c < columns.Count; c++)
         {
             var (x, wide) = (left + c * cell, Canvas.TextWidth(columns[c], TextSize));
-            if (x + (cell - wide) / 2 < free) continue;
+            if (c > 0 && x + (cell - wide) / 2 < free) continue;
             canvas.Text(columns[c], x + (cell - wide) / 2, top - Canvas.LineHeight(TextSize) - 2, TextSize, Canvas.Ink);
             free = x + (cell + wide) / 2 + 8;
         }
