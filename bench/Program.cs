@@ -5,7 +5,7 @@ namespace Prisma.Bench;
 
 /// <summary>
 /// Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.
-/// <c>sae-step</c> stands alone: it needs no Python.
+/// <c>sae-step</c> and <c>patching</c> stand alone: they need no Python.
 /// </summary>
 internal static class Program
 {
@@ -23,6 +23,8 @@ internal static class Program
             }
             if (arguments is [SaeStep.Verb, .. var further])
                 return SaeStep.Run(further);
+            if (arguments is [PatchingCost.Verb, .. var more])
+                return PatchingCost.Run(more);
             return Run(Options.Parse(arguments, Names));
         }
         catch (PrismaException e)

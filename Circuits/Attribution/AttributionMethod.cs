@@ -34,6 +34,9 @@ public abstract class AttributionMethod
     /// <summary>About how many passes it takes for each picture, where a differentiated one counts as three: for estimates of time.</summary>
     public virtual int Passes(TokenLayout layout, AttributionOptions options) => IsBaseline ? 0 : UsesTarget ? 3 : 1;
 
+    /// <summary>Whether what takes the time is work beside the passes, so that their number says little.</summary>
+    public virtual bool WorksLong => false;
+
     /// <summary>The method of that name.</summary>
     /// <exception cref="OptionsException">There is none; the message lists them.</exception>
     public static AttributionMethod Named(string name) => All.FirstOrDefault(method => method.Name == name)

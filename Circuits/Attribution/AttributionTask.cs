@@ -112,12 +112,16 @@ public sealed class AttributionTask
     }
 
     /// <summary>Values at places and the gradients of the target by them, in one pass over the batch. The first place must come first in the model.</summary>
-    public Differentiated Differentiate(params IReadOnlyList<HookSite> sites)
+    public Differentiated Differentiate(params IReadOnlyList<HookSite> sites) => Differentiate(HookPlan.Empty, sites);
+
+    /// <summary>The same under a plan whose edits change what gradients follow.</summary>
+    public Differentiated Differentiate(HookPlan plan, params IReadOnlyList<HookSite> sites)
     {
+        ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(sites);
         using var scope = NewDisposeScope();
         RefuseEarlierTarget(sites[0]);
-        using var recording = Model.Run(Input, Target.AskForGradients(HookPlan.Empty.WithGradients([.. sites])));
+        using var recording = Model.Run(Input, Target.AskForGradients(plan.WithGradients([.. sites])));
         using var graph = enable_grad();
         var score = Target.Of(recording);
         using var gradients = recording.Cache.Gradients(score.sum());

@@ -11,6 +11,8 @@ namespace Prisma.Cli.Commands;
 /// <summary>Draws which places of pictures an answer rests on.</summary>
 internal sealed class AttributeCommand : Verb
 {
+    private const string FeatureMethod = "feature-gradient";
+
     internal override string Name => "attribute";
 
     internal override string Description =>
@@ -26,7 +28,7 @@ internal sealed class AttributeCommand : Verb
             AllowMultipleArgumentsPerToken = true,
             HelpName = "NAME|all",
             DefaultValueFactory = _ => ["all"],
-            Description = $"One or several of: {string.Join(", ", AttributionMethod.All.Select(method => method.Name))}",
+            Description = $"One or several of: {string.Join(", ", AttributionMethod.All.Select(method => method.Name))}; with --sae also {FeatureMethod}",
         };
         var target = new Option<string?>("--target") { HelpName = "TARGET", Description = "class:281, label:cat, diff:A,B, text:a red circle, feature:SITE:123 with --sae; default: the class that the model chose" };
         var layer = new Option<int?>("--layer") { Description = "The block, negative from the end; default: each method's own" };
@@ -70,7 +72,7 @@ internal sealed class AttributeCommand : Verb
             };
             var chosen = parsed.GetValue(methods)!;
             var all = chosen is ["all"];
-            var work = all ? [.. AttributionMethod.All.Where(method => !method.IsBaseline)] : chosen.Select(AttributionMethod.Named).ToList();
+            var work = all ? [.. AttributionMethod.All.Where(method => !method.IsBaseline)] : chosen.Select(name => name == FeatureMethod ? OfFeatures(coder) : AttributionMethod.Named(name)).ToList();
             options.Check();
             // A target that the model does not have is found here and not behind the first methods.
             using (var plain = loaded.Run(pixels, wanted.Ask(HookPlan.Empty))) wanted.Of(plain).Dispose();
@@ -116,6 +118,8 @@ internal sealed class AttributeCommand : Verb
             return ExitCode.Good;
         });
     }
+
+    private static FeatureGradient OfFeatures(ISparseCoder? coder) => new(coder ?? throw new OptionsException($"--method {FeatureMethod} needs a coder: --sae."));
 
     // A text's direction in the joint space of pictures and texts; lives in the verb's scope.
     private static Tensor Embedding(HookedModel model, string folder, string text)
