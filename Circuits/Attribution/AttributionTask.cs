@@ -149,8 +149,7 @@ public sealed class AttributionTask
     public void RefuseEarlierTarget(HookSite site)
     {
         if (Target.ReadsAt is not { } read) return;
-        int Order(HookSite wanted) => Model.Points.FirstOrDefault(point => point.Kind == wanted.Kind && point.Site.Path.Layer == wanted.Path.Layer
-            && (wanted.Path.Part.Length == 0 || point.Site.Path.Part == wanted.Path.Part))?.Order ?? int.MaxValue;
+        int Order(HookSite wanted) => wanted.Among(Model.Points, point => point.Site).FirstOrDefault()?.Order ?? int.MaxValue;
         if (Order(read) < Order(site))
             throw new OptionsException($"{_method}: '{Target.Name}' is read at {read}, before {site}, so it does not depend on it. Choose an earlier block with the layer option.");
     }
@@ -169,6 +168,7 @@ public sealed class AttributionTask
         {
             0 => throw NotApplicable($"{Model.Card.Name} has no residual stream"),
             1 => parts[0],
+            _ when parts.Contains("") => "",  // the model's own stack; parts beside it read what it made
             _ when parts.Contains(Core.Part.Vision) => Core.Part.Vision,
             _ => throw new OptionsException($"{_method}: {Model.Card.Name} has the parts {string.Join(", ", parts)}; name the one that sees the picture."),
         };

@@ -24,11 +24,11 @@ public sealed class Attention : Module
         if (KeyHeads <= 0 || Heads % KeyHeads != 0) throw new CheckpointException($"Attention: {KeyHeads} key heads do not divide {Heads} heads.");
         HeadWidth = options.HeadWidth ?? Width / Heads;
         _scale = options.Scale ?? 1 / Math.Sqrt(HeadWidth);
-        _moduleIn = Point(Site.AttnModuleIn);
+        _moduleIn = Point(options.Places.ModuleIn);
         Qkv = Child("qkv", new Linear(Width, (Heads + 2 * KeyHeads) * HeadWidth, options.Bias));
-        _q = Point(Site.Q);
-        _k = Point(Site.K);
-        _v = Point(Site.V);
+        _q = Point(options.Places.Q);
+        _k = Point(options.Places.K);
+        _v = Point(options.Places.V);
         if (options.HeadNorm is { } norm)
         {
             _qNorm = Child("q_norm", norm(HeadWidth, Site.QNormScale, Site.QNormNormalized));
@@ -39,12 +39,12 @@ public sealed class Attention : Module
             _rotQ = Point(Site.RotQ);
             _rotK = Point(Site.RotK);
         }
-        _scores = Point(Site.AttnScores);
-        _pattern = Point(Site.Pattern);
-        _z = Point(Site.Z);
-        _result = PointOnDemand(Site.Result);
+        _scores = Point(options.Places.Scores);
+        _pattern = Point(options.Places.Pattern);
+        _z = Point(options.Places.Z);
+        _result = PointOnDemand(options.Places.Result);
         Out = Child("out", new Linear(Heads * HeadWidth, Width, options.OutBias));
-        _moduleOut = Point(Site.AttnModuleOut);
+        _moduleOut = Point(options.Places.ModuleOut);
     }
 
     /// <summary>d_model.</summary>

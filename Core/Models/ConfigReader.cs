@@ -64,6 +64,30 @@ public sealed class ConfigReader
         return Int(key, fallback);
     }
 
+    /// <summary>Height and width: one number for both, or a pair.</summary>
+    public (int Height, int Width) Sides(string key, int? fallback = null)
+    {
+        if (!IsList(key))
+        {
+            var side = Int(key, fallback);
+            return (side, side);
+        }
+        var pair = Ints(key, 2);
+        return (pair[0], pair[1]);
+    }
+
+    /// <summary>A list of so many positive whole numbers that must be there, unless a fallback is given.</summary>
+    public IReadOnlyList<int> Ints(string key, int count, IReadOnlyList<int>? fallback = null)
+    {
+        var none = Enumerable.Repeat(1, count).ToArray();
+        if (Take(key, fallback is null) is not { } value) return fallback ?? none;
+        if (value.ValueKind == JsonValueKind.Array && value.GetArrayLength() == count
+            && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) && number > 0))
+            return [.. value.EnumerateArray().Select(item => item.GetInt32())];
+        _faults.Add($"'{key}' is {value.GetRawText()}, not a list of {count} positive whole numbers");
+        return none;
+    }
+
     /// <summary>A number that must be there, unless a fallback is given.</summary>
     public double Double(string key, double? fallback = null)
     {

@@ -39,8 +39,11 @@ public static class Processing
     /// <summary>Subtracts from a table [..., d] the mean over its last axis.</summary>
     public static void Center(Weight table) => table.Set(table.Value - table.Value.mean([-1], keepdim: true));
 
-    // s ⊙ (W x + b): the scale moves into W and b first, since centring acts on what is written.
-    internal static void CenterWriting(Linear writer, Weight? scale)
+    /// <summary>
+    /// Takes from what a layer writes its mean over the width. s ⊙ (W x + b): a layer scale moves into W and b first, since centring acts on
+    /// what is written.
+    /// </summary>
+    public static void CenterWriting(Linear writer, Weight? scale = null)
     {
         var (matrix, bias) = (writer.Matrix.Value, writer.Bias?.Value);
         if (scale is not null)
@@ -52,8 +55,9 @@ public static class Processing
         if (bias is not null) writer.Bias!.Set(bias - bias.mean());
     }
 
-    // b_O += W_O b_V; b_V = 0.
-    internal static void FoldValueBiases(Attention attention)
+    /// <summary>Moves the value biases through the output into its bias: b_O += W_O b_V; b_V = 0.</summary>
+    /// <exception cref="PrismaException">The output has no bias.</exception>
+    public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
         var output = attention.Out.Bias ?? throw new PrismaException("fold-value-biases: the attention's output has no bias that could take up the value biases.");
@@ -65,8 +69,12 @@ public static class Processing
         bias.Set(cat([bias.Value.narrow(0, 0, read), values.zeros_like()]));
     }
 
-    // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row of W·γ does nothing.
-    internal static void FoldNorm(Norm norm, params Linear[] readers)
+    /// <summary>
+    /// Folds a norm's gain and bias into what reads it: W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row
+    /// of W·γ does nothing and is taken away.
+    /// </summary>
+    /// <exception cref="PrismaException">A reader has no bias that could take up the norm's.</exception>
+    public static void FoldNorm(Norm norm, params Linear[] readers)
     {
         foreach (var reader in readers)
         {

@@ -13,11 +13,14 @@ public sealed record VerifiedTensor(string Key, string? Place, double MaxError, 
 
 /// <summary>
 /// Compares a model with reference tensors, place by place in forward order, so that the first divergence is named. Reference files hold
-/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c> or argument names) and either places by their full names or the short
+/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c>, <c>image.input</c> or argument names) and either places by their full names or the short
 /// names <c>resid_post.3</c>, <c>pattern.3</c>, <c>attn_out.3</c>, <c>mlp_out_raw.3</c> and output names.
 /// </summary>
 public static partial class Verification
 {
+    // Runs of the same weights on another input: another size, a still picture instead of a clip.
+    private static readonly string[] s_runs = ["interp.", "image."];
+
     private static readonly Dictionary<string, string> s_short = new(StringComparer.Ordinal)
     {
         ["resid_pre"] = Site.ResidPre.Name,
@@ -30,13 +33,17 @@ public static partial class Verification
         ["embeddings"] = Site.FullEmbed.Name,
         ["projected"] = Site.PostHead.Name,
         ["ln_post"] = Site.LnFinal.Name,
+        ["temporal_attn_out"] = Site.TemporalModuleOut.Name,
+        ["temporal_dense"] = Site.TemporalOut.Name,
+        ["spatial_attn_out"] = Site.AttnModuleOut.Name,
+        ["spatial_pattern"] = Site.Pattern.Name,
     };
 
     /// <summary>Runs the model on the file's inputs and compares every tensor that has a counterpart.</summary>
     /// <exception cref="CheckpointException">The file has no input for this model.</exception>
     public static IReadOnlyList<VerifiedTensor> Compare(HookedModel model, TensorSource expected, double atol = 1e-5, double rtol = 1e-5)
     {
-        var groups = expected.Tensors.GroupBy(tensor => tensor.Name.StartsWith("interp.", StringComparison.Ordinal) ? "interp." : "").ToList();
+        var groups = expected.Tensors.GroupBy(tensor => s_runs.FirstOrDefault(run => tensor.Name.StartsWith(run, StringComparison.Ordinal), "")).ToList();
         var rows = new List<VerifiedTensor>();
         foreach (var group in groups)
             rows.AddRange(CompareRun(model, group.ToDictionary(tensor => tensor.Name[group.Key.Length..], StringComparer.Ordinal), group.Key, atol, rtol));

@@ -8,6 +8,8 @@ namespace Prisma.Core;
 /// </summary>
 public sealed class WeightMap
 {
+    private const string Zeros = "";
+
     private readonly List<Rule> _rules = [];
     private readonly List<string> _ignored = [];
     private readonly string _to, _from;
@@ -27,10 +29,20 @@ public sealed class WeightMap
     /// <summary><c>to.weight</c> and <c>to.bias</c> from <c>from.weight</c> and <c>from.bias</c>.</summary>
     public WeightMap Pair(string to, string from) => Copy(to + ".weight", from + ".weight").Copy(to + ".bias", from + ".bias");
 
-    /// <summary>Several tensors, one under another along the first axis, fill one weight: separate q, k and v of one fused matrix.</summary>
-    public WeightMap Stack(string to, params string[] from)
+    /// <summary>
+    /// Several tensors, one under another along the first axis, fill one weight: separate q, k and v of one fused matrix. Null stands for
+    /// zeros where the checkpoint has nothing, such as the bias of keys in VideoMAE; what the tensors leave is shared out evenly.
+    /// </summary>
+    public WeightMap Stack(string to, params string?[] from)
     {
-        _rules.Add(new Rule(_to + to, [.. from.Select(name => _from + name)], null));
+        _rules.Add(new Rule(_to + to, [.. from.Select(name => name is null ? Zeros : _from + name)], null));
+        return this;
+    }
+
+    /// <summary>A weight that the checkpoint does not store because the reference computes it, such as a fixed position table.</summary>
+    public WeightMap Compute(string to, Func<Tensor> make)
+    {
+        _rules.Add(new Rule(_to + to, [], _ => make()));
         return this;
     }
 
@@ -81,22 +93,24 @@ public sealed class WeightMap
         var faults = new List<string>();
         var unmapped = weights.Keys.Where(name => !rules.ContainsKey(name)).ToList();
         if (unmapped.Count > 0) throw new InvalidOperationException($"The weight map fills nothing into {string.Join(", ", unmapped)}.");
-        var missing = rules.Values.SelectMany(rule => rule.From).Where(name => !source.Contains(name)).Order().ToList();
+        var missing = rules.Values.SelectMany(rule => rule.Named).Where(name => !source.Contains(name)).Order().ToList();
         if (missing.Count > 0) faults.Add($"{missing.Count} tensors are missing ({Some(missing)})");
-        var used = rules.Values.SelectMany(rule => rule.From).ToHashSet(StringComparer.Ordinal);
+        var used = rules.Values.SelectMany(rule => rule.Named).ToHashSet(StringComparer.Ordinal);
         var unused = source.Names.Where(name => !used.Contains(name) && !_ignored.Any(pattern => Glob.Matches(pattern, name))).Order().ToList();
         if (unused.Count > 0) faults.Add($"{unused.Count} tensors have no use in this architecture ({Some(unused)})");
         foreach (var (name, rule) in rules)
-            if (rule.Via is null && rule.From.All(source.Contains) && Misfit(weights[name], [.. rule.From.Select(source.Get)]) is { } misfit)
+            if (rule.Via is null && rule.Named.All(source.Contains) && Misfit(weights[name], rule, [.. rule.Named.Select(source.Get)]) is { } misfit)
                 faults.Add(misfit);
         if (faults.Count > 0) throw new CheckpointException($"{source.Path}: {string.Join("; ", faults)}.");
     }
 
-    private static string? Misfit(Weight weight, StoredTensor[] tensors)
+    private static string? Misfit(Weight weight, Rule rule, StoredTensor[] tensors)
     {
         var rest = weight.Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
-        var fits = tensors.Sum(tensor => tensor.Count) == weight.Count
-            && (tensors.Length == 1 ? Squeezed(tensors[0].Shape).SequenceEqual(Squeezed(weight.Shape)) : tensors.All(tensor => tensor.Count % rest == 0));
+        var left = weight.Count - tensors.Sum(tensor => tensor.Count);
+        var gaps = rule.From.Length - tensors.Length;
+        var fits = (gaps == 0 ? left == 0 : left > 0 && left % (gaps * rest) == 0)
+            && (rule.From.Length == 1 ? Squeezed(tensors[0].Shape).SequenceEqual(Squeezed(weight.Shape)) : tensors.All(tensor => tensor.Count % rest == 0));
         return fits ? null : $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}]";
     }
 
@@ -108,17 +122,25 @@ public sealed class WeightMap
         using var scope = NewDisposeScope();
         if (rule.Via is { } via)
         {
-            var changed = via(source.Get(rule.From[0]).ToTensor());
+            var changed = via(rule.From.Length == 0 ? empty(0) : source.Get(rule.From[0]).ToTensor());
             if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray()))
-                throw new CheckpointException($"{source.Path}: '{rule.From[0]}' [{string.Join(", ", changed.shape)}] does not fill [{string.Join(", ", weight.Shape)}].");
+                throw new CheckpointException($"{source.Path}: '{(rule.From.Length == 0 ? rule.To : rule.From[0])}' [{string.Join(", ", changed.shape)}] does not fill [{string.Join(", ", weight.Shape)}].");
             weight.Set(changed.to(dtype).contiguous());
             return;
         }
         var target = empty([.. weight.Shape], dtype);
         var flat = target.view(-1);
+        var gaps = rule.From.Count(name => name == Zeros);
+        var gap = gaps == 0 ? 0 : (weight.Count - rule.Named.Sum(name => source.Get(name).Count)) / gaps;
         long start = 0;
         foreach (var name in rule.From)
         {
+            if (name == Zeros)
+            {
+                flat.narrow(0, start, gap).zero_();
+                start += gap;
+                continue;
+            }
             var stored = source.Get(name);
             if (stored.Count > 0) stored.ReadInto(flat.narrow(0, start, stored.Count));
             start += stored.Count;
@@ -128,5 +150,8 @@ public sealed class WeightMap
 
     private static string Some(List<string> names) => string.Join(", ", names.Take(6)) + (names.Count > 6 ? ", …" : "");
 
-    private sealed record Rule(string To, string[] From, Func<Tensor, Tensor>? Via);
+    private sealed record Rule(string To, string[] From, Func<Tensor, Tensor>? Via)
+    {
+        public IEnumerable<string> Named => From.Where(name => name != Zeros);
+    }
 }
