@@ -8,6 +8,7 @@ public sealed class GoldenTests
     public static TheoryData<string> Folders => [
         "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
+        "hf_videomae", "hf_vivit", "hf_timesformer", "hf_vjepa2", "hf_vjepa2_cls", "prisma_vjepa",
     ];
 
     [Theory, MemberData(nameof(Folders))]
