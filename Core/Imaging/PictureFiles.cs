@@ -3,7 +3,8 @@ namespace Prisma.Core;
 /// <summary>Finds picture files: single ones, all of a folder, or those that a pattern names.</summary>
 public static class PictureFiles
 {
-    private static readonly string[] s_endings = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"];
+    /// <summary>How the names of picture files end, in small letters.</summary>
+    public static IReadOnlyList<string> Endings { get; } = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"];
 
     /// <summary>The files behind the names, folders and patterns (<c>*</c> and <c>?</c> in the last part), in the order given, sorted within each.</summary>
     /// <exception cref="PrismaException">A name leads to nothing.</exception>
@@ -14,9 +15,9 @@ public static class PictureFiles
         if (File.Exists(name)) return [name];
         if (Directory.Exists(name))
         {
-            var inside = Directory.EnumerateFiles(name).Where(file => s_endings.Contains(Path.GetExtension(file).ToLowerInvariant()))
+            var inside = Directory.EnumerateFiles(name).Where(file => Endings.Contains(Path.GetExtension(file).ToLowerInvariant()))
                 .Order(StringComparer.Ordinal).ToList();
-            return inside.Count > 0 ? inside : throw new PrismaException($"The folder '{name}' has no pictures ({string.Join(", ", s_endings)}).");
+            return inside.Count > 0 ? inside : throw new PrismaException($"The folder '{name}' has no pictures ({string.Join(", ", Endings)}).");
         }
         var (folder, pattern) = (Path.GetDirectoryName(name) is { Length: > 0 } above ? above : ".", Path.GetFileName(name));
         var found = pattern.AsSpan().ContainsAny('*', '?') && Directory.Exists(folder)
