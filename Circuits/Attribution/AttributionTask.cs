@@ -38,9 +38,24 @@ public sealed class AttributionTask
     /// <summary>Its number of blocks.</summary>
     public int Blocks { get; }
 
-    /// <summary>The pictures [B, C, H, W]. Borrowed.</summary>
-    /// <exception cref="NotApplicableException">No input is a picture.</exception>
-    public Tensor Pixels => Input[Picture] is { } pixels && pixels.dim() == 4 ? pixels : throw NotApplicable("it works on single pictures, not on videos");
+    /// <summary>The pictures [B, C, H, W], or a video model's clips in its own order of axes. Borrowed.</summary>
+    /// <exception cref="NotApplicableException">No input is one of them.</exception>
+    public Tensor Pixels => Input[Picture] is { } pixels && (pixels.dim() == 4 || Model is IVideoModel) ? pixels
+        : throw NotApplicable("a clip was given to a model of single pictures");
+
+    /// <summary>Values of the pixels, summed over channels and the pixels of each patch: [B, frames·rows·columns].</summary>
+    public Tensor InPatches(Tensor values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return PatchSums.Of(ChannelAxis(values) == 1 ? values : values.transpose(1, 2), Layout);
+    }
+
+    /// <summary>The axis of the colour channels.</summary>
+    public int ChannelAxis(Tensor pixels)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        return pixels.dim() == 5 && Model is IVideoModel { ClipOrder: ClipOrder.FramesFirst } ? 2 : 1;
+    }
 
     /// <summary>The number of examples.</summary>
     public int Examples => (int)Input[Picture].shape[0];
