@@ -62,6 +62,13 @@ internal static class Common
     internal static Option<int> Count(Command to, string name, int otherwise, string description) =>
         AtLeastOne(to, new Option<int>(name) { HelpName = "N", DefaultValueFactory = _ => otherwise, Description = description });
 
+    /// <summary>How many examples go through the model at once.</summary>
+    internal static Option<int?> Batch(Command to) => AtLeastOne(to, new Option<int?>("--batch")
+    {
+        HelpName = "N",
+        Description = "Examples that go through the model at once (default: all)",
+    });
+
     internal static Option<string> Device(Command to) => Add(to, new Option<string>("--device")
     {
         HelpName = "cpu|cuda",
@@ -81,6 +88,13 @@ internal static class Common
     internal static void UseThreads(int? threads)
     {
         if (threads is { } count) torch.set_num_threads(count);
+    }
+
+    /// <summary>A device for the model alone; sparse coders stay on the CPU.</summary>
+    internal static torch.Device CoderDeviceNamed(string name)
+    {
+        var device = DeviceNamed(name);
+        return device.type == DeviceType.CPU ? device : throw new OptionsException($"--device {name}: sparse coders compute on the CPU; other devices are not built for them yet.");
     }
 
     internal static torch.Device DeviceNamed(string name)

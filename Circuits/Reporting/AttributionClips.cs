@@ -11,8 +11,9 @@ public static class AttributionClips
     /// <param name="clips">The clips.</param>
     /// <param name="maps">For each method, one map per clip.</param>
     /// <param name="existing">Whether files that are there may be replaced.</param>
+    /// <param name="origin">What the report says at its end about model, coder and command.</param>
     /// <returns>The files, the report first.</returns>
-    public static IReadOnlyList<string> Write(string folder, HookedModel model, IReadOnlyList<Clip> clips, IReadOnlyList<IReadOnlyList<AttributionMap>> maps, ExistingFile existing)
+    public static IReadOnlyList<string> Write(string folder, HookedModel model, IReadOnlyList<Clip> clips, IReadOnlyList<IReadOnlyList<AttributionMap>> maps, ExistingFile existing, string origin = "")
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(clips);
@@ -38,6 +39,7 @@ public static class AttributionClips
                 report.Pictures([(sheet, $"{map.Method}, read at {map.Place}. {map.Note}")]);
             }
         }
+        if (origin.Length > 0) report.Section("Where this comes from").Note(origin);
         report.Save(files[0], existing);
         return files;
     }

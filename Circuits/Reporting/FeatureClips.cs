@@ -14,9 +14,10 @@ public static class FeatureClips
     /// <param name="found">The features of each clip.</param>
     /// <param name="map">From a clip's and a feature's number to where it fires; null: the coder reads no tokens that lie on the clip.</param>
     /// <param name="existing">Whether files that are there may be replaced.</param>
+    /// <param name="origin">What the report says at its end about model, coder and command.</param>
     /// <returns>The files, the report first.</returns>
     public static IReadOnlyList<string> Write(string folder, HookedModel model, CoderCard coder, IReadOnlyList<Clip> clips,
-        IReadOnlyList<IReadOnlyList<FeatureFiring>> found, Func<int, int, Heatmap>? map, ExistingFile existing)
+        IReadOnlyList<IReadOnlyList<FeatureFiring>> found, Func<int, int, Heatmap>? map, ExistingFile existing, string origin = "")
     {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(coder);
@@ -43,6 +44,7 @@ public static class FeatureClips
                 report.Pictures([(sheet, $"feature {feature.Feature}: highest {feature.Highest:f3}")]);
             }
         }
+        if (origin.Length > 0) report.Section("Where this comes from").Note(origin);
         report.Save(files[0], existing);
         return files;
     }

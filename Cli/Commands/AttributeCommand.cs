@@ -94,8 +94,8 @@ internal sealed class AttributeCommand : Verb
                 }
             }
             var files = sights.Clips.Count > 0
-                ? AttributionClips.Write(parsed.GetValue(output)!, loaded, sights.Clips, maps, existing)
-                : AttributionPictures.Write(parsed.GetValue(output)!, loaded, sights.Pictures, maps, existing);
+                ? AttributionClips.Write(parsed.GetValue(output)!, loaded, sights.Clips, maps, existing, Provenance.Sentence(loaded))
+                : AttributionPictures.Write(parsed.GetValue(output)!, loaded, sights.Pictures, maps, existing, Provenance.Sentence(loaded));
             if (parsed.GetValue(json))
                 terminal.Json(sights.Names.Select((name, k) => new
                 {

@@ -30,12 +30,15 @@ internal sealed class CacheCommand : Verb
         var dtype = new Option<string>("--dtype") { HelpName = "float32|float16|bfloat16|float64", DefaultValueFactory = _ => "float32", Description = "The type of written floating-point values" };
         command.Options.Add(dtype);
         var device = Common.Device(command);
+        var atOnce = Common.Batch(command);
+        var seed = Common.Seed(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            manual_seed(parsed.GetValue(seed));
             AtomicFile.CheckTarget(parsed.GetValue(output)!, Common.Existing(parsed.GetValue(force)));
             var written = TypeNamed(parsed.GetValue(dtype)!);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
@@ -49,19 +52,18 @@ internal sealed class CacheCommand : Verb
             loaded.To(where);
             var input = new ModelInput();
             if (source is null)
-                input.Add("input", Sights.Load(named, loaded, Preprocess.Load(parsed.GetValue(model)!), clips.Read(parsed, loaded), terminal).ToTensor().to(where));
+                input.Add("input", Sights.Load(named, loaded, Preprocess.Load(parsed.GetValue(model)!), clips.Read(parsed, loaded), terminal).ToTensor());
             else
-                foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));
+                foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor());
             using var coder = splice.Open(parsed, terminal);
+            if (coder is not null && parsed.GetValue(atOnce) is not null) throw new OptionsException("--batch does not go with --sae: what a coder selects may depend on the whole batch.");
             var plan = splice.Into(Plan(parsed.GetValue(hooks) ?? []), coder, loaded, input, parsed, parsed.GetValue(force));
             // A large batch is worth one example more.
             var batch = input.Min(pair => pair.Value.dim() > 0 ? pair.Value.shape[0] : 0);
             if (batch >= 8 && Estimate.Probe(loaded, input, plan) is var (seconds, bytes)) Estimate.Say(terminal, seconds * batch, bytes * batch);
-            using var recording = loaded.Run(input, plan);
-            var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
-                .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();
+            var values = BatchedRun.Values(loaded, input, plan, parsed.GetValue(atOnce)).Select(value => (value.Name, Written(value.Value, written))).ToList();
             Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded, coder?.Card), Common.Existing(parsed.GetValue(force)));
-            if (parsed.GetValue(json)) terminal.Json(values.Select(value => new { name = value.Item1, value.Item2.shape }));
+            if (parsed.GetValue(json)) terminal.Json(values.Select(value => new { name = value.Name, value.Item2.shape }));
             terminal.Remark($"Wrote {values.Count} tensors to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });

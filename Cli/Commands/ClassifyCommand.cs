@@ -28,18 +28,22 @@ internal sealed class ClassifyCommand : Verb
         var templates = new Option<string[]>("--template") { HelpName = "TEXT", Description = "A sentence with {} for the class name; repeatable, 'a photo of a {}.' by default" };
         command.Options.Add(labels);
         command.Options.Add(templates);
+        var device = Common.Device(command);
+        var atOnce = Common.Batch(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            var where = Common.DeviceNamed(parsed.GetValue(device)!);
             var folder = parsed.GetValue(model)!;
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
+            loaded.To(where);
             var sampling = clips.Read(parsed, loaded);
             if (parsed.GetValue(hop) is { } step) return Slide(loaded, folder, parsed.GetValue(images)!, sampling, step, parsed.GetValue(json), terminal);
             var sights = Sights.Load(parsed.GetValue(images)!, loaded, Preprocess.Load(folder), sampling, terminal);
-            var (names, probabilities) = Classes(loaded, folder, sights, parsed.GetValue(labels), parsed.GetValue(templates) ?? []);
+            var (names, probabilities) = Classes(loaded, folder, sights, parsed.GetValue(atOnce), parsed.GetValue(labels), parsed.GetValue(templates) ?? []);
             var rows = sights.Names.Select((name, k) => new
             {
                 image = name,
@@ -70,7 +74,7 @@ internal sealed class ClassifyCommand : Verb
             using var clip = input[video.ClipInput];
             using var recording = model.Run(input, HookPlan.Empty);
             if (!recording.Outputs.TryGetValue("logits", out var logits)) throw new PrismaException($"{model.Card.Name} has no classifier.");
-            var (index, probability) = Best(logits.softmax(-1)[0], 1).Single();
+            var (index, probability) = Best(logits.softmax(-1)[0].cpu(), 1).Single();
             var label = model.Card.Labels.Count > index ? model.Card.Labels[index] : $"class {index}";
             var frames = windows.FramesOf(k);
             if (json) rows.Add(new { video = windows.FileOf(k), first = frames[0], last = frames[^1], label, index, probability });
@@ -80,19 +84,26 @@ internal sealed class ClassifyCommand : Verb
         return ExitCode.Good;
     }
 
-    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, Sights sights, string? labels, string[] templates)
+    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, Sights sights, int? atOnce, string? labels, string[] templates)
     {
+        var pixels = sights.ToTensor();
+        var parts = pixels.split(atOnce ?? pixels.shape[0]);
         if (labels is not null)
         {
             var names = labels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             using var classes = ZeroShot.Create(model, Tokenizers.Open(folder), names, templates.Length > 0 ? new ZeroShotOptions { Templates = templates } : null);
-            return (names, sights.Mean(classes.Logits(sights.ToTensor())).softmax(-1));
+            return (names, sights.Mean(cat([.. parts.Select(classes.Logits)])).softmax(-1).cpu());
         }
         if (templates.Length > 0) throw new OptionsException("--template needs --labels.");
-        using var recording = model.Run(sights.ToTensor(), HookPlan.Empty);
+        return (model.Card.Labels, sights.Mean(cat([.. parts.Select(part => Logits(model, part))])).softmax(-1).cpu());
+    }
+
+    private static Tensor Logits(HookedModel model, Tensor pixels)
+    {
+        using var recording = model.Run(pixels, HookPlan.Empty);
         if (!recording.Outputs.TryGetValue("logits", out var logits))
             throw new PrismaException($"{model.Card.Name} has no classifier. A model of pictures and texts needs class names: --labels 'a cat,a dog'.");
-        return (model.Card.Labels, sights.Mean(logits).softmax(-1).MoveToOuterDisposeScope());
+        return logits.alias();
     }
 
     private static IEnumerable<(int Index, double Probability)> Best(Tensor probabilities, int count) =>

@@ -28,12 +28,14 @@ internal sealed class FeaturesCommand : Verb
         var check = new Option<string?>("--check") { HelpName = "FOLDER", Description = "Measure L0 and explained variance on these pictures, all, class and spatial tokens apart" };
         foreach (var option in new Option[] { site, check }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for the pictures", required: false);
+        var device = Common.Device(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            _ = Common.CoderDeviceNamed(parsed.GetValue(device)!);
             if (parsed.GetValue(output) is { } wanted) AtomicFile.CheckTarget(Path.Combine(wanted, "report.html"), Common.Existing(parsed.GetValue(force)));
             var folder = parsed.GetValue(model)!;
             using var scope = NewDisposeScope();
@@ -65,13 +67,14 @@ internal sealed class FeaturesCommand : Verb
     private static IReadOnlyList<string> Draw(string folder, HookedModel model, CoderCard coder, Sights sights, FeatureReading reading,
         IReadOnlyList<IReadOnlyList<FeatureFiring>> found, ExistingFile existing)
     {
-        if (sights.Clips.Count == 0) return FeaturePictures.Write(folder, model, coder, sights.Pictures, reading, found, existing);
+        var origin = Provenance.Sentence(model, coder);
+        if (sights.Clips.Count == 0) return FeaturePictures.Write(folder, model, coder, sights.Pictures, reading, found, existing, origin);
         Heatmap Map(int clip, int feature)
         {
             var maps = sights.RowsOf(clip).Select(row => reading.Map(row, feature, sights.Geometries[row])).ToList();
             return sights.FrameByFrame ? Heatmap.OverTime(maps) : maps[0];
         }
-        return FeatureClips.Write(folder, model, coder, sights.Clips, found, reading.OnPicture ? Map : null, existing);
+        return FeatureClips.Write(folder, model, coder, sights.Clips, found, reading.OnPicture ? Map : null, existing, origin);
     }
 
     private static int Check(HookedModel model, ISparseCoder coder, SpliceOptions splice, string folder, string modelFolder, int batch, bool json, Terminal terminal)

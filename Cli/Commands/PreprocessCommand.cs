@@ -31,7 +31,7 @@ internal sealed class PreprocessCommand : Verb
             var (name, pixels) = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null
                 ? Clips(parsed.GetValue(model)!, named, preprocess, frames => clips.Read(parsed, frames))
                 : ("pixel_values", PreparedImage.Stack([.. named.Select(path => preprocess.Apply(RgbImage.Load(path, parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored)))]));
-            Safetensors.Write(parsed.GetValue(output)!, [(name, pixels)], existing: Common.Existing(parsed.GetValue(force)));
+            Safetensors.Write(parsed.GetValue(output)!, [(name, pixels)], Provenance.Of(parsed.GetValue(model)!), Common.Existing(parsed.GetValue(force)));
             terminal.Remark($"Wrote {name} [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });

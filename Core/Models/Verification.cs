@@ -89,7 +89,7 @@ public static partial class Verification
         using var scope = NewDisposeScope();
         if (!got.shape.Where(size => size != 1).SequenceEqual(want.shape.Where(size => size != 1)))
             return new VerifiedTensor(key, place, double.PositiveInfinity, false, $"shape [{string.Join(", ", got.shape)}], expected [{string.Join(", ", want.shape)}]");
-        var (g, w) = (got.to(float64).flatten(), want.to(float64).flatten());
+        var (g, w) = (got.cpu().to(float64).flatten(), want.to(float64).flatten());
         var error = (g - w).abs().masked_fill(g.eq(w), 0);  // equal infinities are equal
         if (error.isnan().any().item<bool>()) return new VerifiedTensor(key, place, double.NaN, false, "not a number");
         var allowed = w.abs().masked_fill(w.isfinite().logical_not(), 0) * rtol + atol;
