@@ -48,7 +48,8 @@ public sealed record VideoMaeConfig
     /// <summary>Classes of the classifier; 0 where there is none.</summary>
     public int Classes { get; init; }
 
-    internal long Tokens => (long)(Frames / Tubelet) * (Image.Height / Patch.Height) * (Image.Width / Patch.Width);
+    /// <summary>Tokens of a clip.</summary>
+    public long Tokens => (long)(Frames / Tubelet) * (Image.Height / Patch.Height) * (Image.Width / Patch.Width);
 }
 
 /// <summary>

@@ -3,10 +3,10 @@ using static TorchSharp.torch;
 namespace Prisma.Video;
 
 /// <summary>Fixed positions of the original transformer (Vaswani et al. 2017): sine on even axes, cosine on odd ones, one angle for each pair.</summary>
-internal static class SinusoidTable
+public static class SinusoidTable
 {
-    /// <summary>[1, positions, width], angles in double precision.</summary>
-    internal static Tensor Of(long positions, int width)
+    /// <summary>[1, positions, width], angles in double precision. The caller (or its scope) disposes it.</summary>
+    public static Tensor Of(long positions, int width)
     {
         var values = new float[positions * width];
         for (long position = 0; position < positions; position++)
