@@ -210,7 +210,7 @@ public sealed class PrismaVJepa : HookedModel, IVideoModel
         return _fullEmbed.Pass(x, run).MoveToOuterDisposeScope();
     }
 
-    // [1, N, d], resampled where the clip is of another size; the scale factors are the reference's.
+    // [1, N, d], resampled where the clip is of another size.
     private Tensor Positions(Tensor clip)
     {
         var table = _pos!.Value;
@@ -219,8 +219,7 @@ public sealed class PrismaVJepa : HookedModel, IVideoModel
         var (steps, side, width) = (_config.Frames / _config.Tubelet, _config.Image / _config.Patch, _config.Stack.Width);
         var layout = _patch.LayoutOf(clip, 0);
         var grid = table.view(1, steps, side, side, width).permute(0, 4, 1, 2, 3);
-        var resampled = nn.functional.interpolate(grid, scale_factor: [(double)layout.Frames / steps, (double)layout.Rows / side, (double)layout.Columns / side],
-            mode: InterpolationMode.Trilinear);
+        var resampled = nn.functional.interpolate(grid, size: [layout.Frames, layout.Rows, layout.Columns], mode: InterpolationMode.Trilinear, align_corners: false);
         return resampled.permute(0, 2, 3, 4, 1).reshape(1, -1, width);
     }
 }

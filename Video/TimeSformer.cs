@@ -264,5 +264,5 @@ public sealed class TimeSformer : HookedModel, IVideoModel, ILogitReadout
     // [1, T, d]
     private Tensor TimePositions(long frames) => frames == _config.Frames
         ? _time.Value
-        : nn.functional.interpolate(_time.Value.transpose(1, 2), size: [frames], mode: InterpolationMode.Nearest).transpose(1, 2);
+        : nn.functional.interpolate(_time.Value.transpose(1, 2).unsqueeze(-1), size: [frames, 1], mode: InterpolationMode.Nearest).squeeze(-1).transpose(1, 2);
 }
