@@ -125,7 +125,7 @@ public sealed class VideoMaeFamily : ModelFamily<VideoMaeConfig>
                 block.Pair("ln1", "layernorm_before").Pair("ln2", "layernorm_after")
                     .Stack("attn.qkv.weight", Attention + "query.weight", Attention + "key.weight", Attention + "value.weight")
                     .Pair("attn.out", "attention.output.dense").Pair("mlp.in", "intermediate.dense").Pair("mlp.out", "output.dense");
-                if (config.QkvBias) block.Stack("attn.qkv.bias", Attention + "q_bias", null, Attention + "v_bias");
+                if (config.QkvBias) block.Stack("attn.qkv.bias", Attention + "q_bias", WeightMap.Zeros, Attention + "v_bias");
             }));
         if (!config.MeanPooling) map.Pair("ln_final", prefix + "layernorm");
         else if (config.Classes > 0) map.Pair("ln_final", "fc_norm");

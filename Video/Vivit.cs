@@ -92,13 +92,15 @@ public sealed class VivitFamily : ModelFamily<VivitConfig>
         json.Require(folder.Architecture is "VivitModel" or "VivitForVideoClassification" or "",
             $"the architecture '{folder.Architecture}' is not built; VivitModel and VivitForVideoClassification are");
         var classifies = folder.Architecture == "VivitForVideoClassification";
+        var tubelet = json.Ints("tubelet_size", [2, 16, 16]);
+        json.Require(tubelet.Count == 3, "tubelet_size is no list of three numbers: frames, height and width").Check();
         var config = new VivitConfig
         {
             Width = json.Int("hidden_size", 768),
             Layers = json.Int("num_hidden_layers", 12),
             Heads = json.Int("num_attention_heads", 12),
             Hidden = json.Int("intermediate_size", 3072),
-            Tubelet = json.Ints("tubelet_size", 3, [2, 16, 16]),
+            Tubelet = tubelet,
             Image = json.Side("image_size", 224),
             Frames = json.Int("num_frames", 32),
             Channels = json.Int("num_channels", 3),

@@ -47,12 +47,13 @@ internal sealed class CacheCommand : Verb
             using var source = parsed.GetValue(tensors) is { } file ? TensorSource.Open(file) : null;
             var named = parsed.GetValue(images) ?? [];
             if ((source is null) == (named.Length == 0)) throw new OptionsException("Name either a file of tensors with --tensors, or pictures and videos with --image.");
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
+            using var loaded = Models.Load(folder, parsed.GetValue(family));
             Processing.Apply(loaded, steps);
             loaded.To(where);
             var input = new ModelInput();
             if (source is null)
-                input.Add("input", Sights.Load(named, loaded, Preprocess.Load(parsed.GetValue(model)!), clips.Read(parsed, loaded), terminal).ToTensor());
+                input.Add("input", Sights.Load(named, loaded, Preprocess.Load(folder), clips.Read(parsed, loaded), terminal).ToTensor());
             else
                 foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor());
             using var coder = splice.Open(parsed, terminal);

@@ -26,12 +26,13 @@ internal sealed class PreprocessCommand : Verb
         command.SetAction(parsed =>
         {
             using var scope = NewDisposeScope();
-            var preprocess = Preprocess.Load(parsed.GetValue(model)!);
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings);
+            var preprocess = Preprocess.Load(folder);
             var named = parsed.GetValue(images)!;
             var (name, pixels) = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null
-                ? Clips(parsed.GetValue(model)!, named, preprocess, frames => clips.Read(parsed, frames))
+                ? Clips(folder, named, preprocess, frames => clips.Read(parsed, frames))
                 : ("pixel_values", PreparedImage.Stack([.. named.Select(path => preprocess.Apply(RgbImage.Load(path, parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored)))]));
-            Safetensors.Write(parsed.GetValue(output)!, [(name, pixels)], Provenance.Of(parsed.GetValue(model)!), Common.Existing(parsed.GetValue(force)));
+            Safetensors.Write(parsed.GetValue(output)!, [(name, pixels)], Provenance.Of(folder), Common.Existing(parsed.GetValue(force)));
             terminal.Remark($"Wrote {name} [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });

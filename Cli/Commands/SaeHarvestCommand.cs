@@ -43,7 +43,8 @@ internal sealed class SaeHarvestCommand : Verb
             var folder = parsed.GetValue(output)!;
             var (chosen, stored) = (TokensNamed(parsed.GetValue(tokens)!), TypeNamed(parsed.GetValue(dtype)!));
             long? most = parsed.GetValue(budget) is { } size ? ByteSize.Parse(size) : null;
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
+            using var loaded = Models.Load(modelFolder, parsed.GetValue(family));
             loaded.To(Common.DeviceNamed(parsed.GetValue(device)!));
             var options = new HarvestOptions
             {
@@ -56,8 +57,8 @@ internal sealed class SaeHarvestCommand : Verb
                 Budget = most,
             };
             var inputs = loaded is IVideoModel video && parsed.GetValue(tensors) is null && parsed.GetValue(images) is { Length: > 0 } videos
-                ? new ClipInputs(videos, Preprocess.Load(parsed.GetValue(model)!), video, clips.Read(parsed, loaded), parsed.GetValue(hop))
-                : Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], parsed.GetValue(model)!);
+                ? new ClipInputs(videos, Preprocess.Load(modelFolder), video, clips.Read(parsed, loaded), parsed.GetValue(hop))
+                : Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], modelFolder);
             using var owned = inputs as IDisposable;
             var watch = Stopwatch.StartNew();
             var index = Harvest.Run(loaded, inputs, options, folder,

@@ -44,8 +44,8 @@ public abstract class FrameSource : IDisposable
     /// <exception cref="PrismaException">A name leads to nothing.</exception>
     public static IReadOnlyList<string> Find(IEnumerable<string> named) => [.. named.SelectMany(Expand)];
 
-    /// <summary>Whether a name stands for moving pictures: a file that is no picture, or a folder with videos.</summary>
-    public static bool IsMoving(string name) => Directory.Exists(name) ? Videos(name).Any() : !IsPicture(name);
+    /// <summary>Whether a name stands for moving pictures: by its ending, or as a folder with videos.</summary>
+    public static bool IsMoving(string name) => Directory.Exists(name) ? Videos(name).Any() : IsVideo(name);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -70,5 +70,7 @@ public abstract class FrameSource : IDisposable
     }
 
     private static IEnumerable<string> Videos(string folder) =>
-        Directory.EnumerateFiles(folder).Where(file => s_videoEndings.Contains(Path.GetExtension(file).ToLowerInvariant()));
+        Directory.EnumerateFiles(folder).Where(IsVideo);
+
+    private static bool IsVideo(string path) => s_videoEndings.Contains(Path.GetExtension(path).ToLowerInvariant());
 }

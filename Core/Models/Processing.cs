@@ -55,11 +55,12 @@ public static class Processing
         if (bias is not null) writer.Bias!.Set(bias - bias.mean());
     }
 
-    /// <summary>Moves the value biases through the output into its bias: b_O += W_O b_V; b_V = 0.</summary>
-    /// <exception cref="PrismaException">The output has no bias.</exception>
+    // b_O += W_O b_V; b_V = 0.
+    /// <summary>Moves the value biases of an attention module through its output matrix into the output bias.</summary>
     public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
+        if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
         var output = attention.Out.Bias ?? throw new PrismaException("fold-value-biases: the attention's output has no bias that could take up the value biases.");
         var read = (attention.Heads + attention.KeyHeads) * attention.HeadWidth;
         var values = bias.Value.narrow(0, read, attention.KeyHeads * attention.HeadWidth);
@@ -69,11 +70,8 @@ public static class Processing
         bias.Set(cat([bias.Value.narrow(0, 0, read), values.zeros_like()]));
     }
 
-    /// <summary>
-    /// Folds a norm's gain and bias into what reads it: W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row
-    /// of W·γ does nothing and is taken away.
-    /// </summary>
-    /// <exception cref="PrismaException">A reader has no bias that could take up the norm's.</exception>
+    // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row of W·γ does nothing.
+    /// <summary>Moves a norm's gain and bias into the matrices that read it, and centres those where the norm centres.</summary>
     public static void FoldNorm(Norm norm, params Linear[] readers)
     {
         foreach (var reader in readers)
