@@ -9,7 +9,7 @@ namespace Prisma.Bench;
 /// </summary>
 internal static class Program
 {
-    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory"];
+    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "video"];
 
     private static int Main(string[] arguments)
     {
@@ -42,9 +42,9 @@ internal static class Program
         if (options.Cpu)
             rival.Ask("cpu");
         Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
-        using var work = options.Names.Any(n => n != "call") ? Workload.Write(rival, options.Rounds) : null;
+        using var work = options.Names.Any(n => n is not ("call" or "video")) ? Workload.Write(rival, options.Rounds) : null;
         var missed = 0;
-        foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options.Threads)))
+        foreach (var row in options.Names.SelectMany(name => name == "video" ? VideoForward.Run(options.Rounds, rival) : Rows(name, rival, work!, options.Threads)))
         {
             Console.WriteLine(row);
             missed += row.Holds ? 0 : 1;

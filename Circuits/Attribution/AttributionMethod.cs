@@ -54,7 +54,7 @@ public abstract class AttributionMethod
 
     /// <summary>One map for each picture of the batch.</summary>
     /// <param name="model">The model; it is not changed.</param>
-    /// <param name="input">Its input, with pictures [B, C, H, W]. Borrowed.</param>
+    /// <param name="input">Its input, with pictures [B, C, H, W], or clips in a video model's own order of axes. Borrowed.</param>
     /// <param name="target">What is explained; null: the class that the model chose.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="NotApplicableException">The method has nothing to say about this model or input.</exception>
