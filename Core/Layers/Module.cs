@@ -61,6 +61,9 @@ public abstract class Module : IDisposable
     /// <summary>Declares a child that is a part of the model, such as the vision tower.</summary>
     protected T PartChild<T>(string part, T module) where T : Module => Adopt(part, new SitePath(part, SitePath.NoLayer), module);
 
+    /// <summary>Declares a child whose places stand under a module path, such as <c>unet.down_blocks.2.attentions.1</c>.</summary>
+    protected T PathChild<T>(string name, string path, T module) where T : Module => Adopt(name, new SitePath(path, SitePath.NoLayer), module);
+
     internal void CollectPoints(List<HookPoint> into, SitePath path)
     {
         foreach (var item in _pointsAndChildren)
