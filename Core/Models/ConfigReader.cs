@@ -195,6 +195,15 @@ public sealed class ConfigReader
         Check();
     }
 
+    /// <summary>The same where every key must be known, not only numbers; one that is null or false asks for nothing.</summary>
+    /// <exception cref="CheckpointException">Lists every fault.</exception>
+    public void FinishStrictly()
+    {
+        foreach (var property in _json.EnumerateObject())
+            if (!_used.Contains(property.Name) && IsSwitchedOn(property.Name)) _faults.Add($"the option '{property.Name}' = {property.Value.GetRawText()} is not known");
+        Check();
+    }
+
     /// <summary>Throws if anything was wrong so far; for faults that make reading on pointless.</summary>
     /// <exception cref="CheckpointException">Lists every fault.</exception>
     public void Check()
