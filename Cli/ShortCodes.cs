@@ -20,6 +20,13 @@ internal static partial class ShortCodes
         return block + (rest.Length > 0 ? rest : ".hook_update");
     }
 
+    /// <summary>The same for a text that begins with a place and goes on behind a mark: <c>up.0.1:4977=+8</c>.</summary>
+    internal static string Expand(string text, char mark)
+    {
+        var at = text.IndexOf(mark, StringComparison.Ordinal);
+        return at < 0 ? text : Expand(text[..at]) + text[at..];
+    }
+
     [GeneratedRegex(@"^(?:(?<way>down|up)\.(?<level>\d+)\.(?<number>\d+)|mid\.(?<mid>\d+))(?<rest>(?:\..+)?)$")]
     private static partial Regex Code();
 }

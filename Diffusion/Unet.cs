@@ -122,6 +122,23 @@ public sealed class Unet : HookedModel
         return new ModelOutput().With("sample", _last.Forward(_activation(x)));
     }
 
+    /// <summary>Inputs of zeros for one latent of a size: enough to find out which shapes places have. Their tensors belong to the caller's scope.</summary>
+    public ModelInput Blank(long rows, long columns)
+    {
+        const int Sizes = 6;  // height and width of the original, of the crop's corner, of the target
+        var input = new ModelInput
+        {
+            ["sample"] = zeros(1, Config.Inputs, rows, columns),
+            ["timestep"] = zeros(1),
+            ["encoder_hidden_states"] = zeros(1, 1, Config.Context[0]),
+        };
+        if (Config.AddedWidth == 0) return input;
+        var sizes = Math.Min(Sizes, Config.AddedWidth / Config.AddedWaves);
+        input.Add("text_embeds", zeros(1, Config.AddedWidth - sizes * Config.AddedWaves));
+        input.Add("time_ids", zeros(1, sizes));
+        return input;
+    }
+
     private Tensor Embed(ModelInput input, long batch, ScalarType type, HookRun run)
     {
         using var scope = NewDisposeScope();

@@ -59,18 +59,20 @@ public sealed class EulerScheduler : Scheduler
         return [.. Enumerable.Range(0, steps).Select(i => Math.Pow(high + (steps == 1 ? 0 : (double)i / (steps - 1)) * (low - high), Rho))];
     }
 
-    // The time step, a fraction between two of the training's, whose log σ lies so between theirs.
+    // The time step, a fraction between two of the training's, whose log σ lies so between theirs; in single precision, as numpy has it.
     private static double TimestepOf(double sigma, float[] trained)
     {
-        var log = Math.Log(Math.Max(sigma, 1e-10));
+        var log = (float)Math.Log(Math.Max(sigma, 1e-10));
         var below = 0;
         for (var t = 0; t < trained.Length; t++)
-            if (log >= MathF.Log(trained[t])) below = t;
+            if (log - LogOf(trained[t]) >= 0) below = t;
         below = Math.Min(below, trained.Length - 2);
-        double low = MathF.Log(trained[below]), high = MathF.Log(trained[below + 1]);
+        var (low, high) = (LogOf(trained[below]), LogOf(trained[below + 1]));
         var share = Math.Clamp((low - log) / (low - high), 0, 1);
-        return (1 - share) * below + share * (below + 1);
+        return (double)(1 - share) * below + (double)share * (below + 1);
     }
+
+    private static float LogOf(float sigma) => (float)Math.Log(sigma);
 
     private sealed class Run(IReadOnlyList<double> timesteps, float[] sigmas, PredictionKind prediction, TimestepSpacing spacing)
         : SigmaSchedule(timesteps, sigmas, prediction, spacing)

@@ -22,7 +22,7 @@ public sealed class UnetTests : IDisposable
             _expected.Check(name, recording.Cache[Site.Parse(PlaceOf(name)!)]);
             compared++;
         }
-        Assert.Equal(26, compared);
+        Assert.Equal(29, compared);
         _expected.Check("unet.t999.out", recording.Main);
     }
 
