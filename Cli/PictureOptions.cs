@@ -64,8 +64,8 @@ internal sealed partial class PictureOptions
             Seed = parsed.GetValue(_seed),
             Height = height,
             Width = width,
-            Latents = Tensor(parsed.GetValue(_latents), "latents"),
-            Noises = Tensor(parsed.GetValue(_noise), "noises"),
+            Latents = Given(parsed.GetValue(_latents), "latents"),
+            Noises = Given(parsed.GetValue(_noise), "noises"),
             Start = parsed.GetValue(_start) is { } picture ? RgbImage.Load(picture) : null,
             Strength = parsed.GetValue(_strength),
             Eta = parsed.GetValue(_eta),
@@ -86,7 +86,7 @@ internal sealed partial class PictureOptions
             : throw new OptionsException($"--size {text}: expected rows and columns such as 512x512.");
     }
 
-    private static Tensor? Tensor(string? file, string name)
+    private static Tensor? Given(string? file, string name)
     {
         if (file is null) return null;
         using var source = TensorSource.Open(file);

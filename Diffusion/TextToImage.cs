@@ -143,8 +143,11 @@ public sealed class TextToImage : IDisposable
             throw new CheckpointException($"'{folder.Path}': {folder.Kind} and its U-net do not agree on whether pooled texts are read.");
     }
 
-    private (int Height, int Width) SizeOf(GenerateOptions options)
+    /// <summary>The size of the pictures: the wanted one, or the one that the U-net was trained on.</summary>
+    /// <exception cref="OptionsException">Neither is known.</exception>
+    public (int Height, int Width) SizeOf(GenerateOptions options)
     {
+        ArgumentNullException.ThrowIfNull(options);
         var side = Unet.Config.Side * Vae.Config.Factor;
         if (side == 0 && (options.Height is null || options.Width is null))
             throw new OptionsException("The U-net's configuration does not say which size it was trained on: give the size.");

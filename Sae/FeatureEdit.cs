@@ -16,14 +16,12 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
 
     /// <summary>
     /// For <see cref="FeatureAction.Set"/> and <see cref="FeatureAction.Add"/>: v of each token, from the coder's first on, in place of
-    /// <see cref="Value"/>; the same for every example.
+    /// <see cref="Value"/>; for one example, then the same for all, or for every example one after another.
     /// </summary>
     public IReadOnlyList<float>? Values { get; init; }
 
     /// <summary>The share of the change that each token gets, from the coder's first on: a soft mask. 1 everywhere where null.</summary>
     public IReadOnlyList<float>? Shares { get; init; }
-
-    internal IReadOnlyList<float>? PerToken => Values ?? Shares;
 
     /// <summary>Reads <c>SITE:FEATURE=add V|scale V|set V|ablate</c>. Borders only.</summary>
     /// <exception cref="OptionsException">The text has another form.</exception>

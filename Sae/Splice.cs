@@ -57,8 +57,9 @@ public static class Splice
     {
         foreach (var edit in options.Edits)
         {
-            if (edit.PerToken is { } perToken && placement.Grid is { } count && perToken.Count != count)
-                throw new OptionsException($"An edit of feature {edit.Feature} has values for {perToken.Count} tokens; {placement.Reads} has {count}.");
+            foreach (var perToken in new[] { edit.Values, edit.Shares })
+                if (perToken is not null && placement.Grid is { } count && (perToken.Count == 0 || perToken.Count % count != 0))
+                    throw new OptionsException($"An edit of feature {edit.Feature} has values for {perToken.Count} tokens; {placement.Reads} has {count}.");
             if (edit.Feature < 0 || edit.Feature >= card.Features)
                 throw new OptionsException($"There is no feature {edit.Feature} in {card.Name}: it has {card.Features} (0 to {card.Features - 1}).");
             if (placement.Tokens is var (start, length) && edit.Tokens?.Any(token => token < start || token >= start + length) == true)

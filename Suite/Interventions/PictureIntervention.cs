@@ -72,7 +72,6 @@ public sealed class PictureIntervention
 
     private DenoisePlan Kept() => DenoisePlan.Empty.With(_coders.Keys.Aggregate(HookPlan.Empty, (plan, site) => plan.Keep(site)));
 
-    // Edits come before what is kept, so that the cache holds what the next layer saw.
     private DenoisePlan PlanOf(Generation original, Generation? source, InterventionOptions intervention, DenoisePlan plan)
     {
         foreach (var site in intervention.Ablated)
@@ -116,7 +115,7 @@ public sealed class PictureIntervention
         return new TokenLayout(0, 1, (int)cells[3], (int)cells[4], (int)(latents[2] * factor / cells[3]), (int)(latents[3] * factor / cells[4]));
     }
 
-    // One value for each cell of each picture, as the edits of a batch are one after another: transplants are of one prompt's pictures each.
+    // One value for each cell of each picture, one picture after another.
     private float[] ValuesOf(HookSite site, int feature, Generation source, int step)
     {
         using var map = MapOf(site, feature, source);
@@ -145,8 +144,8 @@ public sealed class PictureIntervention
     private static void CheckAgainst(Generation original, InterventionOptions intervention)
     {
         var steps = original.Steps.shape[0];
-        if (intervention.Steps?.FirstOrDefault(step => step < 0 || step >= steps, -1) is { } step and not -1)
-            throw new OptionsException($"There is no step {step}: {steps} are taken (0 to {steps - 1}).");
+        if (intervention.Steps?.Where(step => step < 0 || step >= steps).ToList() is [var odd, ..])
+            throw new OptionsException($"There is no step {odd}: {steps} are taken (0 to {steps - 1}).");
         var picture = original.Pictures[0];
         if (intervention.Mask is { } mask && (mask.Width != picture.Width || mask.Height != picture.Height))
             throw new OptionsException($"The mask is {mask.Width}x{mask.Height} (width x height), the picture {picture.Width}x{picture.Height}: they must be of one size.");

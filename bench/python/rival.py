@@ -12,6 +12,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from unet import Unet
+
 clock = time.perf_counter
 WIDTH, LAYERS, HEADS, HIDDEN, PATCH, SIZE, CLASSES, EPS = 768, 12, 12, 3072, 16, 224, 1000, 1e-12
 
@@ -79,8 +81,8 @@ def write_checkpoint(folder):
     return at
 
 
-def read_checkpoint(folder):
-    with open(os.path.join(folder, "model.safetensors"), "rb") as f:
+def read_checkpoint(folder, name="model.safetensors"):
+    with open(os.path.join(folder, name), "rb") as f:
         header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
         data = bytearray(f.read())
     whole = torch.frombuffer(data, dtype=torch.float32)
@@ -183,6 +185,19 @@ class Session:
     def logits(self):
         return self.model(self.pixels).flatten().tolist()
 
+    def load_unet(self, folder):
+        self.unet = Unet(folder, read_checkpoint(folder, "diffusion_pytorch_model.safetensors"))
+        self.unet_inputs = read_checkpoint(folder, "inputs.safetensors")
+        return "loaded"
+
+    def unet_forward(self):
+        start = clock()
+        self.unet(**self.unet_inputs)
+        return clock() - start
+
+    def unet_output(self):
+        return self.unet(**self.unet_inputs).flatten().tolist()
+
 
 def main():
     session = Session()
@@ -198,6 +213,9 @@ def main():
         "input": session.input,
         "forward": session.forward,
         "logits": session.logits,
+        "unet": session.load_unet,
+        "unet-forward": session.unet_forward,
+        "unet-output": session.unet_output,
     }
     with torch.no_grad():
         for line in sys.stdin:

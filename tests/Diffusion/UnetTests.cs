@@ -37,6 +37,15 @@ public sealed class UnetTests : IDisposable
     }
 
     [Fact]
+    public void Sixteen_bits_come_near()
+    {
+        using var unet = Models.Catalog.Load(Fixture.Path("diffusion/unet"), dtype: ScalarType.BFloat16);
+        using var recording = unet.Run(_expected.Input(999), HookPlan.Empty.Keep("*"));
+        Assert.Equal(ScalarType.BFloat16, recording.Main.dtype);
+        _expected.Check("unet.t999.out", recording.Main, 0.05);
+    }
+
+    [Fact]
     public void Sides_that_do_not_halve_evenly_come_back_to_their_size()
     {
         using var unet = Models.Load(Fixture.Path("diffusion/unet"));
