@@ -51,9 +51,9 @@ internal sealed partial class PictureOptions
         Common.DeviceNamed(parsed.GetValue(_device)!));
 
     /// <summary>What to draw; given tensors belong to the caller's scope.</summary>
-    internal GenerateOptions Read(ParseResult parsed)
+    internal GenerateOptions Read(ParseResult parsed, Terminal terminal)
     {
-        if (parsed.GetValue(_negative) is not null && parsed.GetValue(_guidance) <= 1) throw new OptionsException("--negative has no effect without guidance: give --guidance above 1.");
+        if (parsed.GetValue(_negative) is not null && parsed.GetValue(_guidance) <= 1) terminal.Remark("--negative has no effect without guidance: give --guidance above 1.");
         var (height, width) = Size(parsed.GetValue(_size));
         return new GenerateOptions
         {

@@ -37,7 +37,7 @@ internal sealed class GenerateCommand : Verb
             if (file is not null) AtomicFile.CheckTarget(file, existing);
             if (folder is not null) AtomicFile.CheckTarget(Path.Combine(folder, PictureRecord.FileName), existing);
             using var scope = NewDisposeScope();
-            var options = pictures.Read(parsed);
+            var options = pictures.Read(parsed, terminal);
             using var pipeline = pictures.Open(parsed);
             var kept = globs.Aggregate(HookPlan.Empty, (plan, glob) => plan.Keep(ShortCodes.Expand(glob)));
             if (globs.Length > 0) _ = pipeline.Unet.Find(globs.Select(glob => ShortCodes.Expand(glob)));

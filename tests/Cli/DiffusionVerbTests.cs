@@ -75,7 +75,6 @@ public sealed class DiffusionVerbTests : IDisposable
     [InlineData("Nearest: unet.mid_block.attentions.0.hook_update", "generate", "--model", "{model}", "--prompt", "a", "--hooks", "mid.3", "--trace", "{out}")]
     [InlineData("--size 12", "generate", "--model", "{model}", "--prompt", "a", "--size", "12", "--out", "{out}")]
     [InlineData("the height 20 is no multiple of 8", "generate", "--model", "{model}", "--prompt", "a", "--size", "20x64", "--out", "{out}")]
-    [InlineData("--negative has no effect", "generate", "--model", "{model}", "--prompt", "a", "--negative", "b", "--out", "{out}")]
     [InlineData("There is no scheduler file", "generate", "--model", "{model}", "--prompt", "a", "--scheduler", "{none}", "--out", "{out}")]
     [InlineData("for the DDIM scheduler alone", "generate", "--model", "{model}", "--prompt", "a", "--eta", "1", "--out", "{out}")]
     [InlineData("need [2, 4, 16, 16]", "generate", "--model", "{model}", "--prompt", "a", "b", "--latents", "{latents}", "--out", "{out}")]

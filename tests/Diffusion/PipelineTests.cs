@@ -114,13 +114,6 @@ public sealed class PipelineTests : IDisposable
         Assert.True(tiled.narrow(2, 0, 96).narrow(3, 0, 96).Equals(first));
     }
 
-    [Fact]
-    public void Nothing_of_a_run_is_left()
-    {
-        using var pipeline = TextToImage.Open(DiffusionFixture.Folder);
-        Leaks.None(() => pipeline.Generate(new GenerateOptions { Prompts = ["a"], Steps = 2, Guidance = 3 }, DenoisePlan.Empty.With(HookPlan.Empty.Keep("*hook_pattern"))).Dispose());
-    }
-
     [Theory]
     [InlineData(15, null, "the height 15 is no multiple of 8")]
     [InlineData(64, 0, "the width 0 is no multiple of 8")]
