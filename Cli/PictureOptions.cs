@@ -39,7 +39,8 @@ internal sealed partial class PictureOptions
         _seed = Common.Seed(command);
     }
 
-    internal TextToImage Open(ParseResult parsed) => TextToImage.Open(
+    /// <summary>Loads the model; beside sparse coders it stays on the CPU.</summary>
+    internal TextToImage Open(ParseResult parsed, bool besideCoders = false) => TextToImage.Open(
         parsed.GetValue(_model)!,
         parsed.GetValue(_scheduler) is { } file ? Scheduler.Open(file) : null,
         parsed.GetValue(_compute) switch
@@ -48,7 +49,7 @@ internal sealed partial class PictureOptions
             "bfloat16" => ScalarType.BFloat16,
             var other => throw new OptionsException($"--compute {other}: expected float32 or bfloat16."),
         },
-        Common.DeviceNamed(parsed.GetValue(_device)!));
+        besideCoders ? Common.CoderDeviceNamed(parsed.GetValue(_device)!) : Common.DeviceNamed(parsed.GetValue(_device)!));
 
     /// <summary>What to draw; given tensors belong to the caller's scope.</summary>
     internal GenerateOptions Read(ParseResult parsed, Terminal terminal)

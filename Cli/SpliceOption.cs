@@ -57,7 +57,7 @@ internal sealed class SpliceOption
         return new SpliceOptions { Reads = coder.Card.Reads.Count == 0 ? site : null, Force = force };
     }
 
-    private static IReadOnlyList<int>? Mask(string? path, IReadOnlyList<HookSite> sites, ISparseCoder coder, HookedModel model, ModelInput input)
+    private static IReadOnlyList<int>? Mask(string? path, List<HookSite> sites, ISparseCoder coder, HookedModel model, ModelInput input)
     {
         if (path is null) return null;
         if (sites.Count == 0) throw new OptionsException("--mask says where edits apply: give --edit too.");

@@ -53,10 +53,10 @@ internal sealed class PromptEncoder : IDisposable
             // The stream into the last block: the reference's hidden_states[-2].
             var last = model.Points.Last(point => point.Kind == Site.ResidPre).Site;
             using var recording = model.Run(new ModelInput { ["input_ids"] = ids }, HookPlan.Empty.Keep(last));
-            states.Add((_penultimate ? recording.Cache[last] : recording.Outputs["last_hidden_state"]).alias());
+            states.Add((_penultimate ? recording.Cache[last] : recording.Outputs["last_hidden_state"]).cpu().alias());
             if (!_penultimate || name != _encoders[^1].Name) continue;
             pooled = recording.Outputs.TryGetValue("text_embeds", out var embeds)
-                ? embeds.alias()
+                ? embeds.cpu().alias()
                 : throw new CheckpointException($"{model.Card.Path}: the last text encoder must have a projection (CLIPTextModelWithProjection).");
         }
         return new PromptEmbedding((states.Count == 1 ? states[0].alias() : cat(states, -1)).MoveToOuterDisposeScope(), pooled?.MoveToOuterDisposeScope());

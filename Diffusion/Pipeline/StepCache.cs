@@ -50,7 +50,7 @@ public sealed class StepCache : IDisposable
     {
         foreach (var site in _order)
         {
-            _values.Add(site, stack(_parts[site], 1).DetachFromDisposeScope());
+            _values.Add(site, stack(_parts[site], 1).cpu().DetachFromDisposeScope());
             foreach (var part in _parts[site]) part.Dispose();
             _parts[site].Clear();
         }

@@ -67,6 +67,21 @@ public sealed class SpliceTests : IDisposable
     }
 
     [Fact]
+    public void Harvested_rows_are_the_cells_of_one_example_after_another()
+    {
+        using var folder = new TempFolder();
+        var twice = _expected.Input(999).Select(pair => (pair.Key, pair.Value.ndim == 0 ? tensor(new long[] { 999, 100 }) : pair.Value.repeat([2, .. Enumerable.Repeat(1L, (int)pair.Value.ndim - 1)]))).ToList();
+        Safetensors.Write(folder["in.safetensors"], twice);
+        using var inputs = new TensorInputs(TensorSource.Open(folder["in.safetensors"]));
+        var reader = new ActivationReader(_unet, inputs, [s_update], TokenFilter.All, ScalarType.Float32);
+        Assert.Equal((16, 28), (reader.RowsPerExample, reader.Columns[0].Width));
+        using var batch = new InputBatch([0, 1], inputs.Batch([0, 1]));
+        using var rows = reader.Read(batch)[s_update.ToString()];
+        DiffusionFixture.Near("first example", rows.narrow(0, 0, 16), _expected["unet.down_blocks.2.attentions.1.diff"].permute(0, 2, 3, 1).reshape(16, 28));
+        Assert.False(rows.narrow(0, 0, 16).Equals(rows.narrow(0, 16, 16)));
+    }
+
+    [Fact]
     public void Masks_of_another_grid_and_features_that_are_not_there_are_refused()
     {
         Assert.Contains("has values for 9 tokens", Refusal(new FeatureEdit(1, FeatureAction.Add, 1) { Shares = new float[9] }), StringComparison.Ordinal);

@@ -75,6 +75,32 @@ public sealed class UnetTests : IDisposable
         Assert.True(differs[1, 2].item<bool>());
     }
 
+    // Stable Diffusion 1's way to say the same: projections as 1x1 convolutions, one number of heads for all levels, nothing added to the time.
+    [Fact]
+    public void Another_way_to_configure_the_same_network_gives_the_same_prediction()
+    {
+        using var first = Variant(config => config["attention_head_dim"] = new JsonArray(2, 2, 2), (name, value) => name.StartsWith("add_embedding.linear_2", StringComparison.Ordinal) ? value.zeros_like() : value);
+        using var second = Variant(config =>
+        {
+            config["attention_head_dim"] = 2;
+            config["use_linear_projection"] = false;
+            config["addition_embed_type"] = null;
+            config["transformer_layers_per_block"] = new JsonArray(1, 1, 2);
+            config["upcast_attention"] = true;
+        }, (name, value) => name.StartsWith("add_embedding", StringComparison.Ordinal) ? null
+            : name.EndsWith("proj_in.weight", StringComparison.Ordinal) || name.EndsWith("proj_out.weight", StringComparison.Ordinal) ? value.unsqueeze(-1).unsqueeze(-1) : value);
+        var input = new ModelInput();
+        foreach (var (name, value) in _expected.Input(700))
+            if (second.InputNames.Contains(name)) input.Add(name, value);
+        Assert.Equal(3, input.Count());
+        using var want = first.Run(_expected.Input(700), HookPlan.Empty);
+        using var got = second.Run(input, HookPlan.Empty);
+        DiffusionFixture.Near("sample", got.Main, want.Main);
+        using var other = Models.Load(Fixture.Path("diffusion/unet"));
+        using var unlike = other.Run(_expected.Input(700), HookPlan.Empty);
+        Assert.False(unlike.Main.allclose(want.Main, 1e-3, 1e-3), "the number of heads must matter");
+    }
+
     [Theory]
     [InlineData("class_embed_type", "\"timestep\"")]
     [InlineData("num_class_embeds", "10")]
@@ -133,6 +159,18 @@ public sealed class UnetTests : IDisposable
     {
         _scope.Dispose();
         _expected.Dispose();
+    }
+
+    private static HookedModel Variant(Action<JsonNode> config, Func<string, Tensor, Tensor?> weights)
+    {
+        using var folder = new TempFolder();
+        var json = JsonNode.Parse(File.ReadAllText(Fixture.Path("diffusion/unet/config.json")))!;
+        config(json);
+        File.WriteAllText(folder["config.json"], json.ToJsonString());
+        using var source = TensorSource.Open(Fixture.Path("diffusion/unet/diffusion_pytorch_model.safetensors"));
+        var changed = source.Tensors.Select(stored => (stored.Name, Value: weights(stored.Name, stored.ToTensor()))).Where(pair => pair.Value is not null);
+        Safetensors.Write(folder["diffusion_pytorch_model.safetensors"], changed.Select(pair => (pair.Name, pair.Value!)));
+        return Models.Load(folder.Path);
     }
 
     // The fixture's names of what these places hold.
