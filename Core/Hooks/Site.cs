@@ -250,6 +250,39 @@ public static partial class Site
     /// <summary>Logits, or the joint embedding before it is normalised: [B, C].</summary>
     public static readonly SiteKind PostHead = new("hook_post_head_pre_normalize", Batch, Axis.Output);
 
+    /// <summary>What a module of a U-net or autoencoder reads: [B, C, h, w].</summary>
+    public static readonly SiteKind ModuleIn = new("hook_in", Batch, Channel, Row, Column);
+
+    /// <summary>What a module adds to what it reads, its output minus its input: [B, C, h, w]; formed by asking.</summary>
+    public static readonly SiteKind ModuleUpdate = new("hook_update", Batch, Channel, Row, Column);
+
+    /// <summary>What a module of a U-net or autoencoder returns: [B, C, h, w].</summary>
+    public static readonly SiteKind ModuleOut = new("hook_out", Batch, Channel, Row, Column);
+
+    /// <summary>Self-attention probabilities of a U-net's transformer block: [B, H, P, P]; formed by asking.</summary>
+    public static readonly SiteKind SelfPattern = new("attn1.hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What the self-attention of a U-net's transformer block returns: [B, P, d].</summary>
+    public static readonly SiteKind SelfOut = new("attn1.hook_out", Batch, Token, Model);
+
+    /// <summary>Cross-attention probabilities, from places to the text's tokens: [B, H, P, tokens]; formed by asking.</summary>
+    public static readonly SiteKind CrossPattern = new("attn2.hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What the cross-attention of a U-net's transformer block returns: [B, P, d].</summary>
+    public static readonly SiteKind CrossOut = new("attn2.hook_out", Batch, Token, Model);
+
+    /// <summary>What the feed-forward part of a U-net's transformer block returns: [B, P, d].</summary>
+    public static readonly SiteKind FeedForwardOut = new("ff.hook_out", Batch, Token, Model);
+
+    /// <summary>Sines and cosines of the time step: [B, d].</summary>
+    public static readonly SiteKind TimeWaves = new("time_proj.hook_out", Batch, Model);
+
+    /// <summary>The embedding of the time step: [B, d].</summary>
+    public static readonly SiteKind TimeEmbedding = new("time_embedding.hook_out", Batch, Model);
+
+    /// <summary>The embedding of the pooled text and the picture's sizes, added to the time step's: [B, d].</summary>
+    public static readonly SiteKind AddedEmbedding = new("add_embedding.hook_out", Batch, Model);
+
     private static readonly Dictionary<string, SiteKind> s_kinds = typeof(Site)
         .GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => field.GetValue(null))

@@ -11,6 +11,9 @@ public sealed class SiteKind(string name, params Axis[] axes)
     /// <summary>The meaning of each axis.</summary>
     public IReadOnlyList<Axis> Axes { get; } = axes;
 
+    /// <summary>Whether values are pictures of channels, [B, C, rows, columns], with one vector at each cell.</summary>
+    public bool IsChannelFirst => Axes is [_, Axis.Channel, Axis.Row, Axis.Column];
+
     /// <summary>This kind of place in one block of the only stack that has it.</summary>
     public HookSite this[int layer] => new(this, new SitePath("", layer));
 
