@@ -160,7 +160,8 @@ public static class Trainer
         var inputs = Joined(job.Reads, batch);
         return new TrainRows(inputs, job.Reads.SequenceEqual(job.Writes) ? inputs : Joined(job.Writes, batch))
         {
-            Gradients = job.Gradients is { } column ? batch[column] : null,
+            // They cost a backward pass: only for architectures that look at them.
+            Gradients = job.Gradients is { } column && job.Settings.Options.Missing(gradients: false, model: true) is not null ? batch[column] : null,
             Onward = job.Writes.Count == 1 ? batch.Onward?.At(job.Writes[0]) : null,
         };
     }
