@@ -106,17 +106,24 @@ public static class Trainer
     private static void Begin(TrainJob job, CoderTraining run, ActivationBatch batch, IActivationSource data)
     {
         using var scope = NewDisposeScope();
-        var wanted = Math.Min(run.Coder.StartRows, data.RowsPerRound ?? long.MaxValue);
+        // Whole batches of one round at most.
+        var wanted = Math.Min(run.Coder.StartRows, (data.RowsPerRound ?? long.MaxValue) / batch.Rows * batch.Rows);
         if (wanted <= batch.Rows)
         {
             run.Begin(Rows(job, batch));
             return;
         }
-        foreach (var first in data.Open(checked((int)wanted), Cursor.Start, CancellationToken.None))
+        var (parts, size) = (new List<TrainRows>(), (int)batch.Rows);
+        foreach (var first in data.Open(size, Cursor.Start, CancellationToken.None))
         {
-            using (first) run.Begin(Rows(job, first));
-            return;
+            using (first)
+            {
+                var rows = Rows(job, first);
+                parts.Add(new TrainRows(rows.Inputs.clone(), rows.Targets.clone()));
+            }
+            if ((long)parts.Count * size >= wanted) break;
         }
+        run.Begin(new TrainRows(cat([.. parts.Select(part => part.Inputs)]), cat([.. parts.Select(part => part.Targets)])));
     }
 
     private static void One(TrainJob job, CoderTraining run, ActivationBatch batch, RunOptions options, ITrainSink sink, HashSet<string> warned)

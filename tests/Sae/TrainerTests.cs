@@ -135,6 +135,7 @@ public sealed class TrainerTests
     [InlineData("""{"steps": 3, "coders": [{"architecture": "topp", "features": 16}]}""", "no architecture 'topp'")]
     [InlineData("""{"steps": 3, "coders": [{"preset": "saelens/topk", "features": 16}]}""", "no preset 'saelens/topk'")]
     [InlineData("""{"steps": 3, "batch_rows": 8, "coders": [{"architecture": "topk", "features": 16, "reads": "y", "options": {"k": 2}}]}""", "the data has no 'y'")]
+    [InlineData("""{"steps": 3, "precision": "bfloat16", "coders": [{"architecture": "standard", "features": 16}]}""", "precision = bfloat16 is refused")]
     [InlineData("""{"steps": 3, "batch": 5, "coders": []}""", "'batch' is no setting")]
     [InlineData("""{"steps": 3, "batch_rows": 1000, "coders": [{"architecture": "topk", "features": 16, "options": {"k": 2}}]}""", "fewer than one batch")]
     [InlineData("""{"steps": 3, "batch_rows": 8, "coders": [{"architecture": "topk", "features": 16, "options": {"k": 2}, "update": ["step"]}]}""", "'loss' and then 'step'")]
