@@ -13,6 +13,9 @@ public static class CoderContest
 {
     private const string EntriesFile = "coders.preset.json";
 
+    /// <summary>The entries: an architecture each, some in several ways.</summary>
+    public static IReadOnlyList<string> Names { get; } = [.. Entries().Select(entry => entry.Key)];
+
     /// <summary>Runs the contest; rows come as they are measured. Borrows the model.</summary>
     /// <param name="model">Takes pixels of 64 × 64.</param>
     /// <param name="options">Sizes.</param>

@@ -4,7 +4,7 @@ namespace Prisma.Sae;
 
 /// <summary>
 /// Every feature chooses its rows, so that none can die: feature i keeps the largest of its positive entries of the batch, as many as a Zipf law gives its rank
-/// (exponent 0: all the same). Frozen with a running threshold per feature. "Adaptive Sparse Allocation with Mutual Choice and Feature Choice Sparse
+/// (exponent 0: all the same). Ranks are by how often mutual choice would take a feature: how often it fires here is what the ranks themselves decide. Frozen with a running threshold per feature. "Adaptive Sparse Allocation with Mutual Choice and Feature Choice Sparse
 /// Autoencoders" (Ayonrinde 2024).
 /// </summary>
 [TrainedArchitecture("feature_choice")]
@@ -38,7 +38,7 @@ public sealed class TrainedFeatureChoice : SelectiveCoder
 
     private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
         base.Terms(forward, prediction, batch, step)
-            .Concat(_density.Terms(_options, forward, (batch.Targets - prediction).detach(), codes => Decode(codes, forward.Lengths)));
+            .Concat(_density.Terms(_options, forward, (batch.Targets - prediction).detach(), codes => Decode(codes, forward.Lengths), Largest.OfBatch(forward.Ranked.detach(), StepK(step))));
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new JumpReluCoder(card, RankedWeights(), _thresholds.clamp_min(0).clone());

@@ -83,6 +83,7 @@ public sealed class TrainedMutual : TrainableCoder
     /// <inheritdoc/>
     public override void BeforeStep()
     {
+        using var scope = NewDisposeScope();
         _seen?.Dispose();
         _seen = nn.functional.normalize(Encoder.detach()).DetachFromDisposeScope();
     }

@@ -24,7 +24,7 @@ public sealed record RunConfig(RunOptions Options, IReadOnlyList<TrainJob> Jobs)
         run.Remove("shared");
         var options = (RunOptions)TrainJson.Read(run, typeof(RunOptions), "the run");
         var given = coders.Select((coder, k) => TrainJson.Merge(shared, coder as JsonObject ?? throw new OptionsException($"coders[{k}] must be an object.")));
-        return new RunConfig(options, [.. given.SelectMany((coder, k) => Sweep.Expand(coder, NameOf(coder) ?? $"coder{k}")).Select((coder, k) => Job(coder, k, columns))]);
+        return new RunConfig(options, [.. given.SelectMany((coder, k) => Sweep.Expand(coder, NameOf(coder) ?? $"coder{k}").Select(one => Job(one, k, columns)))]);
     }
 
     private static string? NameOf(JsonObject coder) => coder["name"] is JsonValue name && name.TryGetValue<string>(out var text) ? text : null;

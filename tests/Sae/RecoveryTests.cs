@@ -31,7 +31,7 @@ public sealed class RecoveryTests
     {
         using var scope = NewDisposeScope();
         var set = ToySets.Zipf(32, 24, 8192, 0.5, 13);
-        using var training = Training("feature_choice", set, 32, """{"k": 2, "zipf": {"exponent": 1, "decay": 0.98}}""");
+        using var training = Training("feature_choice", set, 40, """{"k": 2, "zipf": {"exponent": 1, "decay": 0.98}}""");
         AssertFound(set, training.Coder.Decoder.detach());
         Assert.Equal(0, training.Dead.Mask.sum().item<long>());
     }
@@ -41,7 +41,7 @@ public sealed class RecoveryTests
     {
         using var scope = NewDisposeScope();
         var set = ToySets.Superposed(32, 32, 8192, 0.04, 14);
-        AssertFound(set, Trained("bias_adaptation", set, 64, """{"groups": 1, "highest": 0.05, "every": 10, "lowers": 0.05, "raises": 0.05}"""));
+        AssertFound(set, Trained("bias_adaptation", set, 64, """{"groups": 1, "highest": 0.06, "lowest": 0.06, "input_norm": "none", "every": 10, "lowers": 0.05, "raises": 0.05}"""));
     }
 
     [Fact]
@@ -69,10 +69,10 @@ public sealed class RecoveryTests
         var set = ToySets.ParentAndChildren(3, 8, 8192, 0.5, 16);
         using var training = Training("matryoshka", set, 8, """{"k": 2, "widths": [1, 8], "threshold": {"after": 100}}""");
         using var coder = training.Coder.Freeze();
-        var parent = nn.functional.normalize(training.Coder.Decoder.detach()).matmul(set.Truth.t()).select(1, 0).argmax(0).item<long>();
-        Assert.Equal(0, parent);
+        // The first dictionary is one feature: it has to be the parent, whose direction leans a little to the mean child.
+        Assert.True(nn.functional.normalize(training.Coder.Decoder.detach()).matmul(set.Truth.t())[0, 0].item<float>() > 0.85);
         using var codes = coder.Encode(set.X);
-        var fires = codes.ToDense().select(1, parent).gt(0).to(float32);
+        var fires = codes.ToDense().select(1, 0).gt(0).to(float32);
         var child = set.Strength.narrow(1, 1, 3).sum([1L]).gt(0).to(float32);
         Assert.True((fires * child).sum().item<float>() >= 0.95 * child.sum().item<float>());
     }
@@ -102,7 +102,7 @@ public sealed class RecoveryTests
         const int Shared = 12, Alone = 4, Width = 16;
         var set = ToySets.TwoModels(Shared, Alone, Width, 8192, 0.08, 18);
         using var data = new MatrixSource(new Dictionary<string, Tensor> { ["a"] = set.X.narrow(1, 0, Width).clone(), ["b"] = set.X.narrow(1, Width, Width).clone() }, seed: 1);
-        using var training = Fit(data, Job("batchtopk", 28, """{"k": 2, "ranks_by_length": true, "start": {"bias": "zero"}}""", ["a", "b"]));
+        using var training = Fit(data, Job("batchtopk", 24, """{"k": 1.6, "ranks_by_length": true, "start": {"bias": "zero"}}""", ["a", "b"]));
         var rows = training.Coder.Decoder.detach();
         var (a, b) = (rows.narrow(1, 0, Width), rows.narrow(1, Width, Width));
         var share = (b.norm(1) - a.norm(1)) / a.norm(1).maximum(b.norm(1)) * 0.5 + 0.5;
@@ -122,8 +122,8 @@ public sealed class RecoveryTests
     public void A_dictionary_of_sums_is_taken_apart()
     {
         using var scope = NewDisposeScope();
-        var set = ToySets.Composed(600, 30, 20, 19);
-        AssertFound(set, Trained("batchtopk", set, 36, """{"k": 2, "start": {"bias": "zero"}, "input_bias": "none"}"""));
+        var set = ToySets.Composed(800, 30, 32, 19);
+        AssertFound(set, Trained("topk", set, 40, """{"k": 2}"""));
     }
 
     private static void AssertFound(ToySet set, Tensor rows)

@@ -79,9 +79,14 @@ internal sealed class ZipfDensity
     }
 
     /// <summary>Takes note of what fired and forms the loss; empty where no feature falls short or it is switched off.</summary>
-    internal IEnumerable<LossTerm> Terms(ZipfChoiceOptions options, SelectiveForward forward, Tensor error, Func<Tensor, Tensor> decode)
+    /// <param name="options">The options.</param>
+    /// <param name="forward">What was computed for the batch.</param>
+    /// <param name="error">What is to be predicted [n, d]; a constant.</param>
+    /// <param name="decode">Codes to a prediction without the bias.</param>
+    /// <param name="counted">The codes whose activity is followed; null for those that were kept.</param>
+    internal IEnumerable<LossTerm> Terms(ZipfChoiceOptions options, SelectiveForward forward, Tensor error, Func<Tensor, Tensor> decode, Tensor? counted = null)
     {
-        Follow(forward.Codes);
+        Follow(counted ?? forward.Codes);
         if (options.AuxZipf == 0) yield break;
         if (Loss(Shortfall(), forward.Ranked, error, options.Aux.K ?? (int)Math.Max(1, error.shape[1] / 2), decode) is { } loss)
             yield return new LossTerm("aux_zipf", loss, options.AuxZipf);
