@@ -70,7 +70,7 @@ internal sealed class TrainData : IActivationSource, IDisposable
     {
         if (hooks.Count == 0 || images.Count == 0) throw new OptionsException("--model needs --image and --hook as well.");
         var model = Models.Load(folder);
-        var inputs = new PictureInputs([.. images], Preprocess.Load(folder));
+        var inputs = new PictureInputs(images, Preprocess.Load(folder));
         var sites = model.Find([.. hooks]);
         IActivationSource source = downstream ? new ExampleSource(model, inputs, sites, seed) : new StreamSource(model, inputs, new StreamOptions { Sites = sites, Seed = seed });
         return new TrainData(source, model.Card.Name, model);

@@ -43,7 +43,7 @@ internal sealed class CacheCommand : Verb
             var steps = (parsed.GetValue(process) ?? []).Select(Processing.Parse).ToList();
             using var scope = NewDisposeScope();
             using var source = TensorSource.Open(parsed.GetValue(tensors)!);
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            using var loaded = Models.Load(Named.Folder(parsed.GetValue(model)!, terminal), parsed.GetValue(family));
             Processing.Apply(loaded, steps);
             loaded.To(where);
             var input = new ModelInput();

@@ -33,7 +33,7 @@ internal sealed class ClassifyCommand : Verb
         {
             Common.UseThreads(parsed.GetValue(threads));
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
-            var folder = parsed.GetValue(model)!;
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             loaded.To(where);

@@ -43,9 +43,9 @@ internal sealed class DemoCodersCommand : Verb
                 TrainingScenes = parsed.GetValue(training),
                 HeldOut = parsed.GetValue(heldOut),
                 Seed = parsed.GetValue(seed),
-                Only = parsed.GetValue(only) is { Length: > 0 } named ? named : null,
+                Only = parsed.GetValue(only) is { Length: > 0 } wanted ? wanted : null,
             };
-            using var vit = Models.Load(parsed.GetValue(model) ?? DemoWeights.Vit);
+            using var vit = Models.Load(parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : DemoWeights.Vit);
             var rows = new List<CoderContestRow>();
             foreach (var row in CoderContest.Run(vit, options))
             {

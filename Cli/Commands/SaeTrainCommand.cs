@@ -54,7 +54,9 @@ internal sealed class SaeTrainCommand : Verb
                 Trace(init, Needed(parsed, data), Needed(parsed, hyper), parsed.GetValue(preset), parsed.GetValue(steps), folder, Common.Existing(parsed.GetValue(force)), terminal);
                 return Task.FromResult(ExitCode.Good);
             }
-            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed), parsed.GetValue(downstream));
+            using var source = TrainData.Open(
+                parsed.GetValue(data), parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null, parsed.GetValue(images) ?? [], Hooks(parsed),
+                parsed.GetValue(inOrder) ? null : parsed.GetValue(seed), parsed.GetValue(downstream));
             var run = RunConfig.Read(parsed.GetValue(config) is { } file ? TrainJson.Open(file) : FromOptions(parsed), source.Columns);
             using var work = Interruption.Begin(stop);
             IReadOnlyList<TrainMeasurement> measured;

@@ -14,6 +14,12 @@ public sealed record AttentionContext
     /// <summary>Positions of the tokens for rotations, [P] or [B, P]; counted on from <see cref="First"/> where null.</summary>
     public Tensor? Positions { get; init; }
 
+    /// <summary>What is added to every module's scores, anything that broadcasts to [B, H, P, keys]; nothing where null.</summary>
+    public Tensor? ScoreBias { get; init; }
+
+    /// <summary>How the tokens lie on the picture, for rotations and biases that depend on rows and columns; null where nothing asks.</summary>
+    public TokenLayout? Layout { get; init; }
+
     /// <summary>Keys and values of earlier tokens; none where null.</summary>
     public KeyValueMemory? Memory { get; init; }
 

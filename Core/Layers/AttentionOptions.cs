@@ -38,4 +38,10 @@ public sealed record AttentionOptions
 
     /// <summary>What turns queries and keys by their position; none where null.</summary>
     public Rotary? Rotary { get; init; }
+
+    /// <summary>What is added to the scores by the tokens' positions; none where null. One instance per module.</summary>
+    public ScoreBias? ScoreBias { get; init; }
+
+    /// <summary>The norm of what all heads together read, before the output matrix (Magneto's sub-norm); none where null.</summary>
+    public NormFactory? InnerNorm { get; init; }
 }

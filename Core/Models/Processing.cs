@@ -53,9 +53,11 @@ public static class Processing
     }
 
     // b_O += W_O b_V; b_V = 0.
-    internal static void FoldValueBiases(Attention attention)
+    /// <summary>Moves the value biases of an attention module through its output matrix into the output bias.</summary>
+    public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
+        if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
         var output = attention.Out.Bias ?? throw new PrismaException("fold-value-biases: the attention's output has no bias that could take up the value biases.");
         var read = (attention.Heads + attention.KeyHeads) * attention.HeadWidth;
         var values = bias.Value.narrow(0, read, attention.KeyHeads * attention.HeadWidth);
@@ -66,7 +68,8 @@ public static class Processing
     }
 
     // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row of W·γ does nothing.
-    internal static void FoldNorm(Norm norm, params Linear[] readers)
+    /// <summary>Moves a norm's gain and bias into the matrices that read it, and centres those where the norm centres.</summary>
+    public static void FoldNorm(Norm norm, params Linear[] readers)
     {
         foreach (var reader in readers)
         {
