@@ -6,30 +6,25 @@ namespace Prisma.Core;
 public static class Interruption
 {
     private static readonly Lock s_lock = new();
-    private static CancellationTokenSource? s_work;
+    private static readonly List<InterruptibleWork> s_going = [];
 
     /// <summary>Announces work that comes to an orderly end when its token is cancelled; until it is disposed, <see cref="Ask"/> cancels it.</summary>
-    /// <exception cref="InvalidOperationException">Such work is going on already.</exception>
+    /// <param name="further">Cancels it too.</param>
     public static InterruptibleWork Begin(CancellationToken further = default)
     {
-        lock (s_lock)
-        {
-            if (s_work is not null) throw new InvalidOperationException("Only one piece of work can be interruptible at a time.");
-            s_work = CancellationTokenSource.CreateLinkedTokenSource(further);
-            return new InterruptibleWork(s_work.Token);
-        }
+        var work = new InterruptibleWork(further);
+        lock (s_lock) s_going.Add(work);
+        return work;
     }
 
-    /// <summary>Asks the announced work to end.</summary>
-    /// <returns>Whether it will: false where there is none, or it has been asked before.</returns>
+    /// <summary>Asks all announced work to end.</summary>
+    /// <returns>Whether any will: false where there is none, or it has been asked before.</returns>
     public static bool Ask()
     {
-        lock (s_lock)
-        {
-            if (s_work is null || s_work.IsCancellationRequested) return false;
-            s_work.Cancel();
-            return true;
-        }
+        InterruptibleWork[] going;
+        lock (s_lock) going = [.. s_going.Where(work => !work.Token.IsCancellationRequested)];
+        foreach (var work in going) work.Cancel();
+        return going.Length > 0;
     }
 
     /// <summary>Removes the temporary files of writes that will not be finished and ends the process at once, whatever its other threads do. Does not return.</summary>
@@ -39,12 +34,8 @@ public static class Interruption
         ProcessEnd.Now(exitCode);
     }
 
-    internal static void Finish()
+    internal static void Finish(InterruptibleWork work)
     {
-        lock (s_lock)
-        {
-            s_work?.Dispose();
-            s_work = null;
-        }
+        lock (s_lock) s_going.Remove(work);
     }
 }
