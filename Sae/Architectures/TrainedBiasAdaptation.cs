@@ -101,6 +101,7 @@ public sealed class TrainedBiasAdaptation : TrainableCoder
     // Unit rows; a tied decoder is a copy of them, for reading and writing.
     private void Form()
     {
+        using var scope = NewDisposeScope();
         Encoder.copy_(nn.functional.normalize(Encoder));
         if (_options.TiesDecoder) Decoder.copy_(Encoder * _scale.unsqueeze(1));
     }
