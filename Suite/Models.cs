@@ -1,5 +1,6 @@
 using Prisma.Core;
 using Prisma.Text;
+using Prisma.Video;
 using Prisma.Vision;
 using static TorchSharp.torch;
 
@@ -9,7 +10,7 @@ namespace Prisma;
 public static class Models
 {
     /// <summary>The families of all libraries; the one list of assemblies in which they are found.</summary>
-    public static ModelCatalog Catalog { get; } = new(typeof(VitFamily).Assembly, typeof(ClipTextFamily).Assembly);
+    public static ModelCatalog Catalog { get; } = new(typeof(VitFamily).Assembly, typeof(ClipTextFamily).Assembly, typeof(VideoMaeFamily).Assembly);
 
     /// <summary>
     /// Loads a model: a checkpoint folder, a name of the registry, or a repository of the hub (<c>openai/clip-vit-base-patch32</c>), which is
@@ -17,7 +18,7 @@ public static class Models
     /// </summary>
     /// <exception cref="CheckpointException">Nothing is called so, or it is damaged, or of no known family.</exception>
     /// <exception cref="HubException">It cannot be fetched.</exception>
-    public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32) 
+    public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32)
     {
         var known = Path.Exists(path) ? null : Registry.Default.FindModel(path);
         return Catalog.Load(Find(path), family ?? known?.Architecture.Family, dtype);

@@ -20,6 +20,10 @@ internal sealed class SaeHarvestCommand : Verb
         var model = Common.Model(command);
         var family = Common.Family(command);
         var images = Common.Images(command, required: false);
+        images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
+        var clips = new ClipOptions(command);
+        var hop = new Option<int?>("--hop") { HelpName = "N", Description = "Of videos: windows, each so many frames after the one before; default: one clip for each video" };
+        command.Options.Add(hop);
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, …), one example per step of the first axis" };
         var hooks = new Option<string[]>("--hook") { Required = true, HelpName = "GLOB", AllowMultipleArgumentsPerToken = true, Description = "Places; each becomes a column, * crosses dots" };
         var output = Common.Out(command, "The folder for the shards and their index");
@@ -53,7 +57,9 @@ internal sealed class SaeHarvestCommand : Verb
                 Seed = parsed.GetValue(seed),
                 Budget = most,
             };
-            var inputs = Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], modelFolder);
+            var inputs = loaded is IVideoModel video && parsed.GetValue(tensors) is null && parsed.GetValue(images) is { Length: > 0 } videos
+                ? new ClipInputs(videos, Preprocess.Load(modelFolder), video, clips.Read(parsed, loaded), parsed.GetValue(hop))
+                : Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], modelFolder);
             using var owned = inputs as IDisposable;
             var watch = Stopwatch.StartNew();
             var index = Harvest.Run(loaded, inputs, options, folder,

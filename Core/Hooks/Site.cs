@@ -118,6 +118,42 @@ public static partial class Site
     /// <summary>The attention module's output, before layer scale or a post-norm: [B, P, d].</summary>
     public static readonly SiteKind AttnModuleOut = new("attn.hook_out", Batch, Token, Model);
 
+    /// <summary>Scale of the norm before attention over time (divided attention): [B·N, T, 1], N places, T time steps.</summary>
+    public static readonly SiteKind TemporalScale = new("temporal_ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm before attention over time: [B·N, T, d].</summary>
+    public static readonly SiteKind TemporalNormalized = new("temporal_ln.hook_normalized", Batch, Token, Model);
+
+    /// <summary>What attention over time reads: [B·N, T, d].</summary>
+    public static readonly SiteKind TemporalModuleIn = new("temporal_attn.hook_in", Batch, Token, Model);
+
+    /// <summary>Queries of attention over time: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalQ = new("temporal_attn.hook_q", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Keys of attention over time: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalK = new("temporal_attn.hook_k", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Values of attention over time: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalV = new("temporal_attn.hook_v", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Scores of attention over time: [B·N, H, T, T].</summary>
+    public static readonly SiteKind TemporalScores = new("temporal_attn.hook_attn_scores", Batch, Head, Query, Key);
+
+    /// <summary>Probabilities of attention over time: [B·N, H, T, T]; rows sum to 1.</summary>
+    public static readonly SiteKind TemporalPattern = new("temporal_attn.hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What each head of attention over time read: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalZ = new("temporal_attn.hook_z", Batch, Token, Head, HeadWidth);
+
+    /// <summary>What each head of attention over time writes, without the output bias: [B·N, T, H, d]; switched on by asking.</summary>
+    public static readonly SiteKind TemporalResult = new("temporal_attn.hook_result", Batch, Token, Head, Model);
+
+    /// <summary>The output of attention over time: [B·N, T, d].</summary>
+    public static readonly SiteKind TemporalModuleOut = new("temporal_attn.hook_out", Batch, Token, Model);
+
+    /// <summary>What attention over time adds to the stream of the patches, after its dense layer: [B, N·T, d], places first.</summary>
+    public static readonly SiteKind TemporalOut = new("hook_temporal_out", Batch, Axis.Patch, Model);
+
     /// <summary>Scale of the norm after attention: [B, P, 1].</summary>
     public static readonly SiteKind Ln1PostScale = new("ln1_post.hook_scale", Batch, Token, One);
 

@@ -52,6 +52,10 @@ public sealed record HubOptions
         };
     }
 
+    // The generated text of a record would carry the token into logs.
+    /// <inheritdoc/>
+    public override string ToString() => $"{Endpoint}, kept in {Cache}{(Token is null ? "" : ", with a token")}{(Offline ? ", offline" : "")}";
+
     private static string? First(Func<string, string?> variable, params ReadOnlySpan<string> names)
     {
         foreach (var name in names)

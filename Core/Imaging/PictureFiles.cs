@@ -3,7 +3,9 @@ namespace Prisma.Core;
 /// <summary>Finds picture files: single ones, all of a folder, or those that a pattern names.</summary>
 public static class PictureFiles
 {
-    private static readonly string[] s_endings = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"];
+    /// <summary>How the names of picture files end, in small letters.</summary>
+    public static IReadOnlyList<string> Endings { get; } = [".png", ".jpg", ".jpeg", ".webp", ".bmp", ".tif", ".tiff"];
+
     private static readonly EnumerationOptions s_downwards = new() { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.ReparsePoint | FileAttributes.Hidden };
 
     /// <summary>
@@ -14,7 +16,7 @@ public static class PictureFiles
     public static IReadOnlyList<string> Find(IEnumerable<string> named) => [.. named.SelectMany(Expand)];
 
     /// <summary>Whether a file's ending is a picture's.</summary>
-    internal static bool IsPicture(string file) => s_endings.Contains(Path.GetExtension(file).ToLowerInvariant());
+    internal static bool IsPicture(string file) => Endings.Contains(Path.GetExtension(file).ToLowerInvariant());
 
     private static IEnumerable<string> Expand(string name)
     {
@@ -23,7 +25,7 @@ public static class PictureFiles
         {
             var inside = Sorted(Directory.EnumerateFiles(name));
             if (inside.Count == 0) inside = Sorted(Directory.EnumerateFiles(name, "*", s_downwards));
-            return inside.Count > 0 ? inside : throw new PrismaException($"The folder '{name}' has no pictures ({string.Join(", ", s_endings)}).");
+            return inside.Count > 0 ? inside : throw new PrismaException($"The folder '{name}' has no pictures ({string.Join(", ", Endings)}).");
         }
         var (folder, pattern) = (Path.GetDirectoryName(name) is { Length: > 0 } above ? above : ".", Path.GetFileName(name));
         var found = !Directory.Exists(folder) ? []

@@ -24,11 +24,11 @@ public sealed class Attention : Module
         if (KeyHeads <= 0 || Heads % KeyHeads != 0) throw new CheckpointException($"Attention: {KeyHeads} key heads do not divide {Heads} heads.");
         HeadWidth = options.HeadWidth ?? Width / Heads;
         _scale = options.Scale ?? 1 / Math.Sqrt(HeadWidth);
-        _moduleIn = Point(Site.AttnModuleIn);
+        _moduleIn = Point(options.Places.ModuleIn);
         Qkv = Child("qkv", new Linear(Width, (Heads + 2 * KeyHeads) * HeadWidth, options.Bias));
-        _q = Point(Site.Q);
-        _k = Point(Site.K);
-        _v = Point(Site.V);
+        _q = Point(options.Places.Q);
+        _k = Point(options.Places.K);
+        _v = Point(options.Places.V);
         if (options.HeadNorm is { } norm)
         {
             _qNorm = Child("q_norm", norm(HeadWidth, Site.QNormScale, Site.QNormNormalized));
@@ -40,13 +40,13 @@ public sealed class Attention : Module
             _rotK = Point(Site.RotK);
         }
         if (options.ScoreBias is { } scoreBias) Child("bias", scoreBias);
-        _scores = Point(Site.AttnScores);
-        _pattern = Point(Site.Pattern);
-        _z = Point(Site.Z);
+        _scores = Point(options.Places.Scores);
+        _pattern = Point(options.Places.Pattern);
+        _z = Point(options.Places.Z);
         if (options.InnerNorm is { } inner) _innerNorm = Child("ln", inner(Heads * HeadWidth, Site.AttnInnerScale, Site.AttnInnerNormalized));
-        _result = PointOnDemand(Site.Result);
+        _result = PointOnDemand(options.Places.Result);
         Out = Child("out", new Linear(Heads * HeadWidth, Width, options.OutBias));
-        _moduleOut = Point(Site.AttnModuleOut);
+        _moduleOut = Point(options.Places.ModuleOut);
     }
 
     /// <summary>d_model.</summary>

@@ -26,7 +26,7 @@ public sealed class Block : Module
         if (options.SharedNorm && !options.Parallel) throw new ArgumentException("A shared norm needs parallel branches.", nameof(options));
         if (mlp is null && options != new BlockOptions()) throw new ArgumentException("A block of attention alone has no other options.", nameof(options));
         var width = attention.Width;
-        _residPre = Point(Site.ResidPre);
+        _residPre = StartPoint(Site.ResidPre);
         _attnIn = PointOnDemand(Site.AttnIn);
         _qInput = PointOnDemand(Site.QInput);
         _kInput = PointOnDemand(Site.KInput);
@@ -73,6 +73,7 @@ public sealed class Block : Module
     /// <param name="context">Masks, positions and memory of attention; plain where null.</param>
     public Tensor Forward(Tensor x, HookRun run, AttentionContext? context = null)
     {
+        if (run.Skips(_residPre)) return x;
         using var scope = NewDisposeScope();
         x = _residPre.Pass(x, run);
         var attended = SplitInputs(run) ? AttendSplit(x, run, context) : Attention.Forward(Ln1.Forward(x, run), run, context);

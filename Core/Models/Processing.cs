@@ -39,8 +39,11 @@ public static class Processing
     /// <summary>Subtracts from a table [..., d] the mean over its last axis.</summary>
     public static void Center(Weight table) => table.Set(table.Value - table.Value.mean([-1], keepdim: true));
 
-    // s ⊙ (W x + b): the scale moves into W and b first, since centring acts on what is written.
-    internal static void CenterWriting(Linear writer, Weight? scale)
+    /// <summary>
+    /// Takes from what a layer writes its mean over the width. s ⊙ (W x + b): a layer scale moves into W and b first, since centring acts on
+    /// what is written.
+    /// </summary>
+    public static void CenterWriting(Linear writer, Weight? scale = null)
     {
         var (matrix, bias) = (writer.Matrix.Value, writer.Bias?.Value);
         if (scale is not null)

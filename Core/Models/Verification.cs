@@ -13,11 +13,14 @@ public sealed record VerifiedTensor(string Key, string? Place, double MaxError, 
 
 /// <summary>
 /// Compares a model with reference tensors, place by place in forward order, so that the first divergence is named. Reference files hold
-/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c>, <c>vision.interp.input</c> or argument names) and either places by their
+/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c>, <c>vision.interp.input</c>, <c>image.input</c> or argument names) and either places by their
 /// full names or the short names <c>resid_post.3</c>, <c>pattern.3</c>, <c>attn_out.3</c>, <c>mlp_out_raw.3</c> and output names.
 /// </summary>
 public static partial class Verification
 {
+    // Runs of the same weights on another input: another size, a still picture instead of a clip.
+    private static readonly string[] s_runs = ["interp.", "image."];
+
     private static readonly Dictionary<string, string> s_short = new(StringComparer.Ordinal)
     {
         ["resid_pre"] = Site.ResidPre.Name,
@@ -30,6 +33,10 @@ public static partial class Verification
         ["embeddings"] = Site.FullEmbed.Name,
         ["projected"] = Site.PostHead.Name,
         ["ln_post"] = Site.LnFinal.Name,
+        ["temporal_attn_out"] = Site.TemporalModuleOut.Name,
+        ["temporal_dense"] = Site.TemporalOut.Name,
+        ["spatial_attn_out"] = Site.AttnModuleOut.Name,
+        ["spatial_pattern"] = Site.Pattern.Name,
         ["pos_embed"] = Site.PosEmbed.Name,
     };
 
@@ -87,11 +94,8 @@ public static partial class Verification
     }
 
     // "interp." before a key, or behind the name of a tower, tells a second run, on another picture size.
-    private static string RunOf(string key)
-    {
-        const string Interpolated = "interp.";
-        return key.StartsWith(Interpolated, StringComparison.Ordinal) || key.Contains("." + Interpolated, StringComparison.Ordinal) ? Interpolated : "";
-    }
+    private static string RunOf(string key) =>
+        s_runs.FirstOrDefault(run => key.StartsWith(run, StringComparison.Ordinal) || key.Contains("." + run, StringComparison.Ordinal), "");
 
     private static VerifiedTensor Row(string key, string place, Tensor got, Tensor want, double atol, double rtol)
     {

@@ -52,6 +52,13 @@ public sealed class WeightMap
         return this;
     }
 
+    /// <summary>A weight that the checkpoint does not store because the reference computes it, such as a fixed position table.</summary>
+    public WeightMap Compute(string to, Func<Tensor> make)
+    {
+        _rules.Add(new Rule(_to + to, [], null) { Make = make });
+        return this;
+    }
+
     /// <summary>Tensors that are knowingly not used; <c>*</c> stands for anything.</summary>
     public WeightMap Ignore(string fromPattern, string because)
     {
@@ -111,7 +118,7 @@ public sealed class WeightMap
         var unused = source.Names.Where(name => !used.Contains(name) && !_ignored.Any(pattern => Glob.Matches(pattern, name))).Order().ToList();
         if (unused.Count > 0) faults.Add($"{unused.Count} tensors have no use in this architecture ({Some(unused)})");
         foreach (var (name, rule) in rules)
-            if (rule.Via is null && rule.Value is null && rule.Tensors.All(source.Contains)
+            if (rule.Via is null && rule.Value is null && rule.Make is null && rule.Tensors.All(source.Contains)
                 && Misfit(weights[name], [.. rule.Tensors.Select(source.Get)], rule.ZeroParts) is { } misfit)
                 faults.Add(misfit);
         return faults;
@@ -138,6 +145,11 @@ public sealed class WeightMap
         if (rule.Value is { } value)
         {
             weight.Set(full([.. weight.Shape], value, dtype));
+            return;
+        }
+        if (rule.Make is { } make)
+        {
+            weight.Set(make().to(dtype));
             return;
         }
         var target = empty([.. weight.Shape], dtype);
@@ -185,5 +197,8 @@ public sealed class WeightMap
         internal IEnumerable<string> Tensors => From.Where(name => name != Zeros);
 
         internal int ZeroParts => From.Count(name => name == Zeros);
+
+        /// <summary>What computes the value where the checkpoint does not have it.</summary>
+        internal Func<Tensor>? Make { get; init; }
     }
 }

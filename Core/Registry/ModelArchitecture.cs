@@ -50,7 +50,10 @@ public sealed record ModelArchitecture
     /// <summary>The activation that the checkpoint was trained with.</summary>
     public string? Activation { get; init; }
 
-    /// <summary>Values of all weights; null where not all parts were counted.</summary>
+    /// <summary>False where the products that make keys have no bias.</summary>
+    public bool? KeyBias { get; init; }
+
+    /// <summary>Values of all weights that a pass reads; null where not all parts were counted.</summary>
     public long? Parameters { get; init; }
 
     /// <summary>Values of the image tower with its projection.</summary>

@@ -26,6 +26,16 @@ public sealed record DemoSaeOptions
     /// <summary>Seed of the initial weights and of the order of the data.</summary>
     public long Seed { get; init; } = 1;
 
+    internal string Subject { get; init; } = "the demo's ViT";
+
+    internal string TokensRead { get; init; } = "class token and patches";
+
+    internal string Examples { get; init; } = "scenes";
+
+    internal string Verb { get; init; } = "demo train sae";
+
+    internal int Pixels { get; init; } = Scene.Width;
+
     internal RunOptions Run => new() { Steps = Steps, BatchRows = 1024, Seed = Seed, LogEvery = 100 };
 
     // TopK as Gao et al. 2024 train it: unit decoder rows, and features that were silent for 100,000 tokens learn the error.

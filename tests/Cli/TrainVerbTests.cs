@@ -103,12 +103,12 @@ public sealed class TrainVerbTests
         var (process, log) = (Start(folder, data, "stopped"), Path.Combine(folder["stopped"], "log.jsonl"));
         using (process)
         {
-            var errors = process.StandardError.ReadToEndAsync();
             for (var waited = 0; !process.HasExited && !(File.Exists(log) && new FileInfo(log).Length > 0) && waited < 60_000; waited++) process.WaitForExit(1);
             using (var stop = Process.Start("kill", ["-TERM", $"{process.Id}"])) stop.WaitForExit();
+            var errors = process.StandardError.ReadToEnd();
             process.WaitForExit();
             Assert.Equal(2, process.ExitCode);
-            Assert.Contains("the same command goes on", errors.Result, StringComparison.Ordinal);
+            Assert.Contains("the same command goes on", errors, StringComparison.Ordinal);
         }
         using (var stored = TensorSource.Open(Path.Combine(folder["stopped"], "checkpoint.safetensors"))) Assert.InRange(int.Parse(stored.Metadata["steps"]), 50, 1199);
         Assert.True(File.Exists(Path.Combine(folder["stopped"], "report.html")));

@@ -8,6 +8,7 @@ public sealed class GoldenTests
     public static TheoryData<string> Folders => [
         "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
+        "hf_videomae", "hf_vivit", "hf_timesformer", "hf_vjepa2", "hf_vjepa2_cls", "prisma_vjepa",
         "timm_vit", "timm_vit_plain", "timm_vit_clip", "timm_vit_gap_qknorm", "timm_vit_reg", "timm_vit_reg_embed", "timm_vit_siglip_map",
         "timm_deit_distilled", "timm_vit_rms_gated", "timm_vit_avgmax", "timm_vit_map_reg",
         "timm_eva02", "timm_eva02_clip", "timm_eva_clip", "timm_dinov3", "timm_rope_reg", "timm_pe",

@@ -29,6 +29,9 @@ public sealed class HubOptionsTests : IDisposable
         Assert.Equal("hf_mine", Read(("HF_HOME", _home.Path), ("HF_TOKEN_PATH", _home["mine"])).Token);
     }
 
+    [Fact]
+    public void The_token_is_in_no_text() => Assert.DoesNotContain("hf_secret", $"{Read(("HF_TOKEN", "hf_secret"))}", StringComparison.Ordinal);
+
     [Theory]
     [InlineData("1", true)]
     [InlineData("true", true)]

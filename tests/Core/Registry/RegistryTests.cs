@@ -25,7 +25,9 @@ public sealed class RegistryTests
             Assert.NotEqual(Verified.Golden, entry.Verified);
             return;
         }
-        Assert.Equal(sizes.Parameters, model.ParameterCount);
+        // Packed queries, keys and values carry zeros where the keys have no bias.
+        var zeros = sizes.KeyBias == false ? sizes.Layers * (long?)sizes.DModel : 0;
+        Assert.Equal(sizes.Parameters + zeros, model.ParameterCount);
         var image0 = model.Points.Where(point => point.Site.Path.Part is "" or "vision").ToList();
         Assert.Equal(sizes.Layers, image0.Count(point => point.Kind == Site.ResidPost));
     }
@@ -51,10 +53,25 @@ public sealed class RegistryTests
     [InlineData("openai/clip-vit-base-patch32", 151_277_313)]
     [InlineData("openai/clip-vit-large-patch14", 427_616_513)]
     [InlineData("google/vit-base-patch16-224", 86_567_656)]
-    [InlineData("facebook/dinov2-base", 86_580_480)]
+    [InlineData("facebook/dinov2-base", 86_580_480 - 768)]  // the mask token
     [InlineData("google/siglip-base-patch16-224", 203_155_970)]
     [InlineData("gpt2", 124_439_808)]
     public void Well_known_counts_are_met(string name, long parameters) => Assert.Equal(parameters, Registry.Default.FindModel(name)!.Architecture.Parameters);
+
+    // open_clip's own table of its models, in millions with two decimals.
+    [Theory]
+    [InlineData("open-clip:laion/CLIP-ViT-B-16-laion2B-s34B-b88K", 149.62)]
+    [InlineData("open-clip:laion/CLIP-ViT-B-32-256x256-DataComp-s34B-b86K", 151.29)]
+    [InlineData("open-clip:timm/vit_base_patch16_plus_clip_240.laion400m_e31", 208.38)]
+    [InlineData("open-clip:timm/vit_large_patch14_clip_336.openai", 427.94)]
+    [InlineData("open-clip:laion/CLIP-ViT-H-14-laion2B-s32B-b79K", 986.11)]
+    [InlineData("open-clip:laion/CLIP-ViT-g-14-laion2B-s34B-b88K", 1366.68)]
+    [InlineData("open-clip:laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", 2539.57)]
+    [InlineData("open-clip:timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", 149.69)]
+    [InlineData("open-clip:timm/eva02_large_patch14_clip_336.merged2b_s6b_b61k", 428.08)]
+    [InlineData("open-clip:timm/eva02_enormous_patch14_plus_clip_224.laion2b_s9b_b144", 5044.89)]
+    [InlineData("open-clip:timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k", 1136.44)]
+    public void Open_clip_s_table_is_met(string name, double millions) => Assert.Equal(millions, Registry.Default.FindModel(name)!.Architecture.Parameters!.Value / 1e6, 0.006);
 
     [Fact]
     public void All_that_vit_prisma_lists_are_there()
