@@ -19,13 +19,16 @@ internal sealed class TrainData : IActivationSource, IDisposable
 
     public string Fingerprint => _source.Fingerprint;
 
+    public bool RunsOn => _source.RunsOn;
+
     public IEnumerable<ActivationBatch> Open(int batchRows, Cursor from, CancellationToken stop) => _source.Open(batchRows, from, stop);
 
     /// <summary>Opens what the options name.</summary>
-    internal static TrainData Open(string? data, string? model, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long? seed)
+    internal static TrainData Open(string? data, string? model, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long? seed, bool downstream)
     {
+        if (downstream && model is null) throw new OptionsException("--downstream runs the model on: name it with --model.");
         if (data is null == model is null) throw new OptionsException("Name stored activations with --data, or a model with --model, --image and --hook.");
-        if (model is not null) return OfModel(model, images, hooks, seed ?? 0);
+        if (model is not null) return OfModel(model, images, hooks, seed ?? 0, downstream);
         if (Directory.Exists(data))
         {
             var shards = ShardSource.Open(data, new ShardOptions { Seed = seed });
@@ -45,23 +48,32 @@ internal sealed class TrainData : IActivationSource, IDisposable
         Inputs = 0,
         Features = 0,
         Outputs = 0,
-        Sites = job.Reads.Count,
+        Sites = SitesOf(job),
         Reads = Places(job.Reads),
         Writes = Places(job.Writes),
         Origin = new Sae.Provenance { ModelName = _modelName, HookName = job.Reads[0] },
     };
+
+    // A crosscoder reads and writes the same places side by side; where they differ in width, rows stay flat.
+    private int SitesOf(TrainJob job)
+    {
+        var widths = Columns.Where(column => job.Reads.Contains(column.Name)).Select(column => column.Width).Distinct().Count();
+        return widths == 1 && job.Reads.SequenceEqual(job.Writes) ? job.Reads.Count : 1;
+    }
 
     public void Dispose()
     {
         foreach (var owned in _owned) owned.Dispose();
     }
 
-    private static TrainData OfModel(string folder, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long seed)
+    private static TrainData OfModel(string folder, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long seed, bool downstream)
     {
         if (hooks.Count == 0 || images.Count == 0) throw new OptionsException("--model needs --image and --hook as well.");
         var model = Models.Load(folder);
         var inputs = new PictureInputs(images, Preprocess.Load(folder));
-        return new TrainData(new StreamSource(model, inputs, new StreamOptions { Sites = model.Find([.. hooks]), Seed = seed }), model.Card.Name, model);
+        var sites = model.Find([.. hooks]);
+        IActivationSource source = downstream ? new ExampleSource(model, inputs, sites, seed) : new StreamSource(model, inputs, new StreamOptions { Sites = sites, Seed = seed });
+        return new TrainData(source, model.Card.Name, model);
     }
 
     // Columns of plain files are no places.

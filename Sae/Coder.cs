@@ -44,7 +44,7 @@ public abstract class Coder : ISparseCoder
         var rows = CoderRows.Of(Card, x).Flatten(x);
         var input = _weights.EncodesRaw ? rows : NormedInput.Of(_weights.Norm, rows).Value;
         if (_weights.InputBias is { } bias) input = input - bias;
-        var codes = Select(input.matmul(_weights.EncoderTransposed));
+        var codes = Select(input.matmul(_weights.EncoderTransposed), input);
         if (_weights.SoftCap is not { } cap) return codes;
         using (codes) return codes.Mapped(values => (values / cap).tanh() * cap);
     }
@@ -104,6 +104,9 @@ public abstract class Coder : ISparseCoder
 
     /// <summary>Turns products with the encoder, (norm(x) − b_in)·W_enc without the bias [rows, F], into codes. Called within a scope.</summary>
     protected abstract Codes Select(Tensor products);
+
+    /// <summary>The same for architectures whose choice also depends on what was multiplied, norm(x) − b_in [rows, d_in].</summary>
+    protected virtual Codes Select(Tensor products, Tensor centred) => Select(products);
 
     /// <summary>Takes over a further float32 vector [F] of the architecture, such as thresholds.</summary>
     /// <exception cref="ShapeException">It has another shape or type.</exception>

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.Json.Nodes;
+using Prisma.Circuits;
 using Prisma.Core;
 using Prisma.Sae;
 
@@ -13,15 +14,21 @@ internal sealed class SaeTrainCommand : Verb
     internal override string Description =>
         "Trains sparse coders on stored activations or straight from a model. Stopped or killed, the same command goes on.\n"
         + $"Presets: {string.Join(", ", Presets.All.Keys)}.\n"
+        + "The folder gets log.jsonl, checkpoint.safetensors, report.html (curves) and a folder per coder. Ctrl-C ends after a checkpoint.\n"
+        + "In --config a coder may have 'sweep': {\"options.k\": [16, 32], \"seed\": [0, 1]} makes a coder of each combination, all over one pass.\n"
         + "Example: prisma sae train --data acts --hook blocks.4.hook_resid_post --arch topk --k 32 --expansion 8 --steps 2000 --out run";
 
     internal override void Fill(Command command, Terminal terminal)
     {
-        var config = new Option<string?>("--config") { HelpName = "FILE", Description = "A run as JSON: steps, batch_rows, seed, coders [{name, preset, reads, writes, features, options, …}]" };
+        var config = new Option<string?>("--config") { HelpName = "FILE", Description = "A run as JSON: steps, batch_rows, seed, coders [{name, preset, reads, writes, gradients, features, seed, sweep, options, …}]" };
         var data = new Option<string?>("--data") { HelpName = "FOLDER|FILE", Description = "Harvested shards, or a file with matrices [rows, d] (with --init: batch.0, batch.1, … or x [+ y])" };
         var model = Common.Model(command, required: false);
         var images = Common.Images(command, required: false);
+<<<<<<< HEAD
+        var downstream = new Option<bool>("--downstream") { Description = "With --model: take whole examples, so that coders can learn from the model's output (end_to_end) or gradients (columns PLACE.gradient)" };
+=======
         images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
+>>>>>>> main
         var hook = new Option<string?>("--hook") { HelpName = "PLACE", Description = "What the coder reads: a place, or a matrix of the file" };
         var target = new Option<string?>("--target-hook") { HelpName = "PLACE", Description = "What it predicts, for a transcoder; default: what it reads" };
         var arch = new Option<string?>("--arch") { HelpName = "NAME", Description = $"The architecture: {string.Join(", ", ArchitectureCatalog.Default.Names)}" };
@@ -37,7 +44,7 @@ internal sealed class SaeTrainCommand : Verb
         var inOrder = new Option<bool>("--no-shuffle") { Description = "Take rows in their own order" };
         var layout = new Option<string>("--to") { HelpName = "LAYOUT", DefaultValueFactory = _ => "prisma-sae/1", Description = "The layout of the finished coders" };
         var output = Common.Out(command, "The run's folder");
-        foreach (var option in new Option[] { config, data, hook, target, arch, preset, k, features, expansion, rate, steps, batch, start, hyper, inOrder, layout }) command.Options.Add(option);
+        foreach (var option in new Option[] { config, data, downstream, hook, target, arch, preset, k, features, expansion, rate, steps, batch, start, hyper, inOrder, layout }) command.Options.Add(option);
         var seed = Common.Seed(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
@@ -51,10 +58,22 @@ internal sealed class SaeTrainCommand : Verb
                 Trace(init, Needed(parsed, data), Needed(parsed, hyper), parsed.GetValue(preset), parsed.GetValue(steps), folder, Common.Existing(parsed.GetValue(force)), terminal);
                 return Task.FromResult(ExitCode.Good);
             }
-            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null, parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
+            using var source = TrainData.Open(
+                parsed.GetValue(data), parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null, parsed.GetValue(images) ?? [], Hooks(parsed),
+                parsed.GetValue(inOrder) ? null : parsed.GetValue(seed), parsed.GetValue(downstream));
             var run = RunConfig.Read(parsed.GetValue(config) is { } file ? TrainJson.Open(file) : FromOptions(parsed), source.Columns);
-            var measured = TrainFolder.Run(
-                folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)), new TrainConsole(terminal), stop);
+            using var work = Interruption.Begin(stop);
+            IReadOnlyList<TrainMeasurement> measured;
+            try
+            {
+                measured = TrainFolder.Run(folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)),
+                    new TrainConsole(terminal), work.Token, sofar => TrainPage.Save(folder, sofar));
+            }
+            catch (OperationCanceledException) when (work.Token.IsCancellationRequested)
+            {
+                terminal.Remark($"Stopped after a checkpoint in {folder}; the same command goes on from there.");
+                return Task.FromResult(ExitCode.BadInput);
+            }
             if (parsed.GetValue(json)) terminal.Json(measured);
             else
                 terminal.Table(["coder", "step", "L0", "explained variance", "dead", "loss"], measured.Select(IReadOnlyList<string> (last) =>
@@ -72,6 +91,7 @@ internal sealed class SaeTrainCommand : Verb
             if (parsed.GetValue(preset) is { } named) coder["preset"] = named;
             if (parsed.GetValue(arch) is { } architecture) coder["architecture"] = architecture;
             if (parsed.GetValue(hook) is { } reads) coder["reads"] = reads;
+            if (parsed.GetValue(downstream) && parsed.GetValue(hook) is { } place) coder["gradients"] = place + ".gradient";
             if (parsed.GetValue(target) is { } writes) (coder["writes"], coder["options"]!["input_bias"]) = (writes, "none");
             if (parsed.GetValue(features) is { } number) coder["features"] = number;
             if (parsed.GetValue(expansion) is { } times) coder["expansion"] = times;

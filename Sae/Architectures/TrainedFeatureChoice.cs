@@ -3,21 +3,23 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>
-/// Every feature chooses its rows, so that none can die: feature i keeps its k·rows/F largest positive entries of the batch. Frozen with a running
-/// threshold per feature. The uniform budget of "Adaptive Sparse Allocation with Mutual Choice and Feature Choice Sparse Autoencoders" (Ayonrinde 2024);
-/// mutual choice is <c>batchtopk</c>.
+/// Every feature chooses its rows, so that none can die: feature i keeps the largest of its positive entries of the batch, as many as a Zipf law gives its rank
+/// (exponent 0: all the same). Ranks are by how often mutual choice would take a feature: how often it fires here is what the ranks themselves decide. Frozen with a running threshold per feature. "Adaptive Sparse Allocation with Mutual Choice and Feature Choice Sparse
+/// Autoencoders" (Ayonrinde 2024).
 /// </summary>
 [TrainedArchitecture("feature_choice")]
 public sealed class TrainedFeatureChoice : SelectiveCoder
 {
+    private readonly ZipfChoiceOptions _options;
+    private readonly ZipfDensity _density;
     private readonly Tensor _thresholds;
-    private readonly double _rate;
 
     /// <summary>Random weights.</summary>
-    public TrainedFeatureChoice(CoderShape shape, SelectiveOptions options, long seed) : base(shape, options, seed)
+    public TrainedFeatureChoice(CoderShape shape, ZipfChoiceOptions options, long seed) : base(shape, options, seed)
     {
         ArgumentNullException.ThrowIfNull(options);
-        _rate = options.Threshold.Rate;
+        _options = options;
+        _density = new ZipfDensity(options.Zipf, Shape.Features, options.K, AddState);
         _thresholds = AddState("thresholds", full(Shape.Features, -1f));
     }
 
@@ -27,11 +29,16 @@ public sealed class TrainedFeatureChoice : SelectiveCoder
     private protected override Tensor Select(Tensor ranked, StepInfo step)
     {
         var positive = ranked.relu();
-        var each = (int)Math.Clamp(Math.Ceiling(StepK(step) * ranked.shape[0] / Shape.Features), 1, ranked.shape[0]);
-        var (values, places) = positive.topk(each, 0, sorted: false);
-        Follow(values.detach());
-        return positive.zeros_like().scatter(0, places, values);
+        // The place of each entry among those of its feature.
+        var place = positive.detach().argsort(0, descending: true).argsort(0);
+        var kept = positive * place.lt(_density.Budgets(ranked.shape[0], StepK(step)).unsqueeze(0)).to(positive.dtype);
+        Follow(kept.detach());
+        return kept;
     }
+
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
+        base.Terms(forward, prediction, batch, step)
+            .Concat(_density.Terms(_options, forward, (batch.Targets - prediction).detach(), codes => Decode(codes, forward.Lengths), Largest.OfBatch(forward.Ranked.detach(), StepK(step))));
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new JumpReluCoder(card, RankedWeights(), _thresholds.clamp_min(0).clone());
@@ -40,8 +47,10 @@ public sealed class TrainedFeatureChoice : SelectiveCoder
     private void Follow(Tensor kept)
     {
         using var frozen = no_grad();
+        using var scope = NewDisposeScope();
+        var rate = _options.Threshold.Rate;
         var smallest = kept.masked_fill(kept.le(0), double.PositiveInfinity).amin(0);
-        var moved = (_thresholds * (1 - _rate) + smallest * _rate).where(_thresholds.ge(0), smallest);
+        var moved = (_thresholds * (1 - rate) + smallest * rate).where(_thresholds.ge(0), smallest);
         _thresholds.copy_(moved.where(smallest.isfinite(), _thresholds));
     }
 }

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>Options of the gated architecture in training.</summary>
-public sealed record GatedOptions : TrainedOptions
+public record GatedOptions : TrainedOptions
 {
     /// <summary>Weight of the penalty on the gate's positive part.</summary>
     public double L1 { get; init; } = 0.1;
@@ -31,7 +31,7 @@ public sealed record GatedOptions : TrainedOptions
 /// its penalty and a reconstruction of its own. "Improving Dictionary Learning with Gated Sparse Autoencoders" (Rajamanoharan et al. 2024).
 /// </summary>
 [TrainedArchitecture("gated")]
-public sealed class TrainedGated : TrainableCoder
+public class TrainedGated : TrainableCoder
 {
     private readonly GatedOptions _options;
     private readonly Parameter _gateBias, _sizeScale, _sizeBias;
@@ -67,10 +67,13 @@ public sealed class TrainedGated : TrainableCoder
         return
         [
             new("reconstruction", Distance(prediction, batch.Targets)),
-            new("sparsity", (_options.WeighsByLength ? open * WrittenLengths() : open).sum(-1).mean(), _options.L1 * step.Sparsity),
+            Charge(_options.WeighsByLength ? open * WrittenLengths() : open, step),
             new("gate", ReconstructionLoss.Sse.Loss(own, aim)),
         ];
     }
+
+    /// <summary>The penalty on the gate's positive part [n, F], weighed by length where that is asked for.</summary>
+    private protected virtual LossTerm Charge(Tensor activity, StepInfo step) => new("sparsity", activity.sum(-1).mean(), _options.L1 * step.Sparsity);
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) =>

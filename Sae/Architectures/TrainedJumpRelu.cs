@@ -95,7 +95,7 @@ public sealed class TrainedJumpRelu : TrainableCoder
         var normed = Normed(batch.Inputs);
         var pre = Products(normed) + EncoderBias;
         var threshold = Threshold();
-        var codes = Jump(pre, threshold);
+        var codes = Jump(pre, threshold, _options.Bandwidth);
         var prediction = Complete(codes.matmul(Decoder) + Bias, normed, batch.Inputs);
         step.Dead.Note(codes);
         List<LossTerm> terms =
@@ -118,22 +118,22 @@ public sealed class TrainedJumpRelu : TrainableCoder
     private Tensor Threshold() => _options.LogThreshold ? _threshold.exp() : _threshold;
 
     // Adding a tensor that is zero in value gives θ the gradient that the jump itself has not.
-    private Tensor Jump(Tensor z, Tensor threshold)
+    internal static Tensor Jump(Tensor z, Tensor threshold, double bandwidth)
     {
         var open = z.detach().gt(threshold.detach()).to(z.dtype);
-        var felt = Window(z, threshold) * (threshold.detach() * (-1 / _options.Bandwidth));
+        var felt = Window(z, threshold, bandwidth) * (threshold.detach() * (-1 / bandwidth));
         return z * open + (threshold - threshold.detach()) * felt;
     }
 
     private Tensor Count(Tensor z, Tensor threshold)
     {
         var open = z.detach().gt(threshold.detach()).to(z.dtype);
-        return open + (threshold - threshold.detach()) * (Window(z, threshold) * (-1 / _options.Bandwidth));
+        return open + (threshold - threshold.detach()) * (Window(z, threshold, _options.Bandwidth) * (-1 / _options.Bandwidth));
     }
 
-    private Tensor Window(Tensor z, Tensor threshold)
+    private static Tensor Window(Tensor z, Tensor threshold, double bandwidth)
     {
-        var place = (z.detach() - threshold.detach()) / _options.Bandwidth;
+        var place = (z.detach() - threshold.detach()) / bandwidth;
         return place.gt(-0.5).logical_and(place.lt(0.5)).to(z.dtype);
     }
 

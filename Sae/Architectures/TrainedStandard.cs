@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>Options of the standard architecture in training.</summary>
-public sealed record StandardOptions : TrainedOptions
+public record StandardOptions : TrainedOptions
 {
     /// <summary>Weight of the penalty on activity.</summary>
     public double L1 { get; init; } = 5;
@@ -43,7 +43,7 @@ public sealed record StandardOptions : TrainedOptions
 /// "Towards Monosemanticity" (2023) and the Transformer Circuits updates of January and April 2024.
 /// </summary>
 [TrainedArchitecture("standard")]
-public sealed class TrainedStandard(CoderShape shape, StandardOptions options, long seed) : TrainableCoder(shape, options, seed)
+public class TrainedStandard(CoderShape shape, StandardOptions options, long seed) : TrainableCoder(shape, options, seed)
 {
     /// <inheritdoc/>
     public override string Frozen => "standard";
@@ -61,7 +61,7 @@ public sealed class TrainedStandard(CoderShape shape, StandardOptions options, l
         List<LossTerm> terms =
         [
             new("reconstruction", Distance(prediction, batch.Targets)),
-            new("sparsity", weighed.norm(-1, p: (float)options.Norm).mean(), options.L1 * step.Sparsity),
+            Charge(weighed, step),
             new("error_norm", (prediction.detach() - batch.Targets).norm(-1).mean(), 0),
         ];
         if (options.GhostGradients) terms.Add(new("ghost", Ghost(pre, prediction, batch.Targets, step.Dead.Mask)));
@@ -78,6 +78,10 @@ public sealed class TrainedStandard(CoderShape shape, StandardOptions options, l
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new StandardCoder(card, CopyWeights(), options.Activation);
+
+    /// <summary>The penalty on activity [n, F], weighed by length where that is asked for.</summary>
+    private protected virtual LossTerm Charge(Tensor activity, StepInfo step) =>
+        new("sparsity", activity.norm(-1, p: (float)options.Norm).mean(), options.L1 * step.Sparsity);
 
     // Without dead features this is a constant of the reconstruction loss's size, as in the reference.
     // What dead features would write if exp(pre) were their activity, at half the error's length, is pulled towards the error; every

@@ -1,3 +1,4 @@
+using TorchSharp.Modules;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -10,6 +11,12 @@ public sealed record VariationalOptions : SelectiveOptions
 
     /// <summary>Standard deviation of the noise on codes in training.</summary>
     public double Sigma { get; init; } = 1;
+
+    /// <summary>Whether the deviation of each code is learned from the input, log σ² = p·W_var + b_var within [−6, 2]; otherwise it is <see cref="Sigma"/>.</summary>
+    public bool LearnsSigma { get; init; }
+
+    /// <summary>Where b_var starts.</summary>
+    public double StartLogVariance { get; init; } = -2;
 
     /// <summary>Whether only the k codes of largest magnitude are kept; otherwise all are.</summary>
     public bool KeepsLargest { get; init; } = true;
@@ -24,29 +31,63 @@ public sealed record VariationalOptions : SelectiveOptions
 }
 
 /// <summary>
-/// Codes are drawn: z = μ + σ·ξ with μ = ReLU(p·W_enc + b_enc), and pay their divergence from N(0, 1), ½·Σ μ² for a fixed σ (constants dropped).
-/// In use, z = μ. "Analysis of Variational Sparse Autoencoders" (Baker and Li 2025), with a fixed σ; a learned one is not built.
+/// Codes are drawn: z = μ + σ·ξ with μ = ReLU(p·W_enc + b_enc), and pay their divergence from N(0, 1): ½·Σ μ² for a fixed σ (constants dropped),
+/// ½·Σ (μ² + σ² − 1 − log σ²) for a learned one. In use, z = μ. "Analysis of Variational Sparse Autoencoders" (Baker and Li 2025).
 /// </summary>
 [TrainedArchitecture("variational")]
-public sealed class TrainedVariational(CoderShape shape, VariationalOptions options, long seed) : SelectiveCoder(shape, options, seed)
+public sealed class TrainedVariational : SelectiveCoder
 {
+    private const double LowestLogVariance = -6, HighestLogVariance = 2;
+
+    private readonly VariationalOptions _options;
+    private readonly Parameter? _spread, _spreadBias;
+    private Tensor? _logVariance;
+
+    /// <summary>Random weights; those of the deviation are zero.</summary>
+    public TrainedVariational(CoderShape shape, VariationalOptions options, long seed) : base(shape, options, seed)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        if (!options.LearnsSigma) return;
+        _spread = Add("log_variance", zeros(Shape.Features, Shape.Width));
+        _spreadBias = Add("log_variance_bias", full(Shape.Features, options.StartLogVariance));
+    }
+
     /// <inheritdoc/>
-    public override string Frozen => options.KeepsLargest ? "topk" : "standard";
+    public override string Frozen => _options.KeepsLargest ? "topk" : "standard";
+
+    /// <inheritdoc/>
+    public override IReadOnlyList<LossTerm> Loss(TrainRows batch, StepInfo step)
+    {
+        if (_spread is not null)
+            _logVariance = (Centred(Normed(batch.Inputs)).matmul(_spread.t()) + _spreadBias!).clamp(LowestLogVariance, HighestLogVariance);
+        try
+        {
+            return base.Loss(batch, step);
+        }
+        finally
+        {
+            _logVariance = null;
+        }
+    }
+
+    /// <summary>½·Σ (μ² + σ² − 1 − log σ²) per row, mean over rows; ½·Σ μ² where σ is not learned.</summary>
+    internal static Tensor Divergence(Tensor mean, Tensor? logVariance) =>
+        (logVariance is null ? mean.square() : mean.square() + logVariance.exp() - 1 - logVariance).sum(1).mean() * 0.5;
 
     private protected override Tensor Select(Tensor ranked, StepInfo step)
     {
         using var generator = new Generator(step.Seed);
         var mean = ranked.relu();
-        var drawn = mean + randn(mean.shape, generator: generator) * options.Sigma;
-        return options.KeepsLargest ? Largest.OfMagnitudes(drawn, (int)StepK(step)) : drawn;
+        var noise = randn(mean.shape, generator: generator);
+        var drawn = mean + (_logVariance is { } spread ? noise * (spread * 0.5).exp() : noise * _options.Sigma);
+        return _options.KeepsLargest ? Largest.OfMagnitudes(drawn, (int)StepK(step)) : drawn;
     }
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
-    {
-        foreach (var term in base.Terms(forward, prediction, batch, step)) yield return term;
-        yield return new LossTerm("divergence", forward.Ranked.relu().square().sum(1).mean() * 0.5, options.Divergence * step.Sparsity);
-    }
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
+        base.Terms(forward, prediction, batch, step)
+            .Append(new LossTerm("divergence", Divergence(forward.Ranked.relu(), _logVariance), _options.Divergence * step.Sparsity));
 
     /// <inheritdoc/>
-    protected override ISparseCoder Build(CoderCard card) => options.KeepsLargest ? new TopKCoder(card, RankedWeights(), (int)K) : new StandardCoder(card, RankedWeights());
+    protected override ISparseCoder Build(CoderCard card) => _options.KeepsLargest ? new TopKCoder(card, RankedWeights(), (int)K) : new StandardCoder(card, RankedWeights());
 }

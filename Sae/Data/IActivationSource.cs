@@ -12,6 +12,9 @@ public interface IActivationSource
     /// <summary>Rows in one round through the data; null where the data has no end.</summary>
     long? RowsPerRound { get; }
 
+    /// <summary>Whether batches consist of whole examples with which the model can be run on (<see cref="ActivationBatch.Onward"/>).</summary>
+    bool RunsOn => false;
+
     /// <summary>Names data, order and settings; a run is resumed only on the same.</summary>
     string Fingerprint { get; }
 

@@ -76,7 +76,7 @@ public static class CoderEvaluation
             using var batch = make(k);
             using var scope = NewDisposeScope();
             using var plain = model.Run(batch.Input, HookPlan.Empty);
-            loss.Add(batch.Input, batch.Losses, ChangesOf(plain), plain);
+            loss.Add(batch.Input, batch.Losses, new Dictionary<string, OutputChange>(OutputChanges.Of(plain.Outputs), StringComparer.Ordinal), plain);
             progress?.Report(batches + k + 1);
         }
         return new EvaluationResult(measurement.Report(usage), loss.Report(), embedded ? sameness.Scores() : [], measurement.Usage.Highest);
@@ -97,17 +97,5 @@ public static class CoderEvaluation
         if (batch.Embed is null) return false;
         sameness.Add(codes.MaxPerGroup(codes.Rows / (int)read.shape[0]), batch.Embed(recording));
         return true;
-    }
-
-    private static Dictionary<string, OutputChange> ChangesOf(Recording plain)
-    {
-        var changes = new Dictionary<string, OutputChange>(StringComparer.Ordinal);
-        if (plain.Outputs.TryGetValue("logits", out var logits) && logits.ndim >= 2)
-        {
-            changes["kl"] = OutputChanges.Kl();
-            changes["top1_disagreement"] = OutputChanges.Disagreement();
-        }
-        if (plain.Outputs.ContainsKey("image_embeds")) changes["embedding_cosine_distance"] = OutputChanges.CosineDistance("image_embeds");
-        return changes;
     }
 }

@@ -7,7 +7,7 @@ namespace Prisma.Sae;
 /// Measures a coder batch by batch: L0 and explained variance for all tokens, the class token and the tokens of the grid apart. Borrows the
 /// coder. The formulas are named at <see cref="FidelityRow"/>.
 /// </summary>
-public sealed class Fidelity(ISparseCoder coder)
+public sealed class Fidelity(ICoder coder)
 {
     private readonly ReconstructionSums _all = new("all", coder.Card.Features), _cls = new("cls", coder.Card.Features), _spatial = new("spatial", coder.Card.Features);
     private readonly bool[] _fired = new bool[coder.Card.Features];

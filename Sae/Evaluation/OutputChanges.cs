@@ -29,6 +29,16 @@ public static class OutputChanges
         return (1 - (a * b).sum(1) / (a.norm(1) * b.norm(1)).clamp_min(1e-300)).MoveToOuterDisposeScope();
     };
 
+    /// <summary>The distances that can be formed from a pass with these outputs, the one to minimise first.</summary>
+    internal static IReadOnlyList<KeyValuePair<string, OutputChange>> Of(IReadOnlyDictionary<string, Tensor> outputs)
+    {
+        var changes = new List<KeyValuePair<string, OutputChange>>();
+        if (outputs.TryGetValue("logits", out var logits) && logits.ndim >= 2)
+            changes.AddRange([new("kl", Kl()), new("top1_disagreement", Disagreement())]);
+        if (outputs.ContainsKey("image_embeds")) changes.Add(new("embedding_cosine_distance", CosineDistance("image_embeds")));
+        return changes;
+    }
+
     private static Tensor Rows(Recording recording, string name) => recording.Outputs.TryGetValue(name, out var found) && found.ndim >= 2
         ? found.to(float64).flatten(0, -2)
         : throw new OptionsException($"The model has no output '{name}' of vectors; it has {string.Join(", ", recording.Outputs.Keys)}.");

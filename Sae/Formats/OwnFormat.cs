@@ -56,6 +56,7 @@ public sealed class OwnFormat : StateDictFormat
             case "abs_topk": return Of(K(), k => new AbsTopKCoder(card, weights, k));
             case "groupmax": return Of(K(), k => new GroupMaxCoder(card, weights, k));
             case "matching_pursuit": return Of(K(), k => new MatchingPursuitCoder(card, weights, k));
+            case "top_afa": return () => new TopAfaCoder(card, weights);
             case "batchtopk":
                 var (average, threshold) = (config.Number("k") ?? throw config.Open("k", "how many features a row keeps on average"), config.Number("threshold"));
                 reading.NoteSelection(threshold is not null);
@@ -67,7 +68,7 @@ public sealed class OwnFormat : StateDictFormat
                 var (gate, scale, bias, k) = (Vector("b_gate"), Vector("r_mag"), Vector("b_mag"), config.Int("k"));
                 return () => new GatedCoder(card, weights, gate, scale, bias, k);
             default:
-                throw config.Unknown("mathematics", mathematics, "standard", "topk", "signed_topk", "abs_topk", "groupmax", "matching_pursuit", "batchtopk", "jumprelu", "gated");
+                throw config.Unknown("mathematics", mathematics, "standard", "topk", "signed_topk", "abs_topk", "groupmax", "matching_pursuit", "top_afa", "batchtopk", "jumprelu", "gated");
         }
     }
 

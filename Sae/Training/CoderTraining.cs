@@ -22,9 +22,14 @@ public sealed class CoderTraining : IDisposable
         ArgumentNullException.ThrowIfNull(shape);
         (Settings, TotalSteps, _seed) = (settings, totalSteps, seed);
         Coder = (catalog ?? ArchitectureCatalog.Default).Create(settings, shape, seed);
-        Dead = new DeadFeatures(settings.Dead, shape.Features);
+        Dead = new DeadFeatures(settings.Dead, Coder.Shape.Features);
         _optimizer = new CoderOptimizer(settings.Optimizer, Coder.Parameters);
         _order = UpdatePart.Parse(settings.Update);
+        if (Coder.FormsDecoder && _order.FirstOrDefault(part => part.Kind is UpdateKind.Project or UpdateKind.UnitDecoder or UpdateKind.FoldDecoder) is { Kind: not UpdateKind.Loss } refused)
+        {
+            Dispose();
+            throw new OptionsException($"update: '{refused.Kind}' cannot be used with {settings.Architecture}, which forms its decoder's rows itself.");
+        }
         _rate = settings.Optimizer.Rate(shape.Features);
     }
 

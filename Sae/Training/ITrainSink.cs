@@ -6,6 +6,9 @@ public interface ITrainSink
     /// <summary>A coder was measured.</summary>
     void Measured(TrainMeasurement measurement);
 
+    /// <summary>A checkpoint was written.</summary>
+    void Stored() { }
+
     /// <summary>Something that the user should look at before the run ends.</summary>
     void Warned(string coder, long step, string warning);
 }

@@ -10,7 +10,7 @@ namespace Prisma.Sae;
 public sealed record RunConfig(RunOptions Options, IReadOnlyList<TrainJob> Jobs)
 {
     /// <summary>Reads <c>{"steps": …, "coders": [{"name": …, "preset": …, "reads": […], "features": …}, …]}</c>.</summary>
-    /// <param name="json">The object. <c>shared</c> is laid below every coder.</param>
+    /// <param name="json">The object. <c>shared</c> is laid below every coder; <c>sweep</c> in a coder makes several of it.</param>
     /// <param name="columns">The data's columns: a coder that names none reads the only one, and <c>expansion</c> multiplies their width.</param>
     /// <exception cref="OptionsException">A name is unknown, or something is missing.</exception>
     public static RunConfig Read(JsonObject json, IReadOnlyList<SourceColumn> columns)
@@ -23,9 +23,11 @@ public sealed record RunConfig(RunOptions Options, IReadOnlyList<TrainJob> Jobs)
         run.Remove("coders");
         run.Remove("shared");
         var options = (RunOptions)TrainJson.Read(run, typeof(RunOptions), "the run");
-        return new RunConfig(options, [.. coders.Select((coder, k) => Job(
-            TrainJson.Merge(shared, coder as JsonObject ?? throw new OptionsException($"coders[{k}] must be an object.")), k, columns))]);
+        var given = coders.Select((coder, k) => TrainJson.Merge(shared, coder as JsonObject ?? throw new OptionsException($"coders[{k}] must be an object.")));
+        return new RunConfig(options, [.. given.SelectMany((coder, k) => Sweep.Expand(coder, NameOf(coder) ?? $"coder{k}").Select(one => Job(one, k, columns)))]);
     }
+
+    private static string? NameOf(JsonObject coder) => coder["name"] is JsonValue name && name.TryGetValue<string>(out var text) ? text : null;
 
     private static TrainJob Job(JsonObject json, int number, IReadOnlyList<SourceColumn> columns)
     {
@@ -43,6 +45,8 @@ public sealed record RunConfig(RunOptions Options, IReadOnlyList<TrainJob> Jobs)
             Reads = reads,
             Writes = writes,
             Features = features ?? (int)Math.Round(expansion!.Value * width),
+            Gradients = Take<string>(json, "gradients"),
+            Seed = Take<long?>(json, "seed"),
             Settings = TrainJson.Settings(json, name),
         };
     }

@@ -23,6 +23,12 @@ public sealed record RunOptions
     /// <summary>Steps between measurements that are logged.</summary>
     public long LogEvery { get; init; } = 100;
 
+    /// <summary>
+    /// The type of the arithmetic: float32. Activations may be stored in less (<c>sae harvest --dtype bfloat16</c>), which halves what is read; weights, gradients
+    /// and the optimiser's memory are not, because late in training Adam's steps are smaller than the last place of bfloat16 and would be lost.
+    /// </summary>
+    public string Precision { get; init; } = "float32";
+
     /// <summary>Lists every fault.</summary>
     /// <exception cref="OptionsException">A value is out of range.</exception>
     public void Validate()
@@ -32,6 +38,8 @@ public sealed record RunOptions
         if (BatchRows < 2) faults.Add($"batch_rows = {BatchRows} must be at least 2");
         if (Parts < 1 || BatchRows % Math.Max(1, Parts) != 0) faults.Add($"parts = {Parts} must divide batch_rows = {BatchRows}");
         if (CheckpointEvery < 0) faults.Add($"checkpoint_every = {CheckpointEvery} must not be negative");
+        if (Precision != "float32")
+            faults.Add($"precision = {Precision} is refused: weights and optimiser are float32, in which small steps are not lost. Store the activations in less instead (sae harvest --dtype bfloat16)");
         if (LogEvery < 1) faults.Add($"log_every = {LogEvery} must be at least 1");
         if (faults.Count > 0) throw new OptionsException($"The run's options do not work: {string.Join("; ", faults)}.");
     }

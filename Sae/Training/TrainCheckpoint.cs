@@ -29,7 +29,7 @@ public sealed class TrainCheckpoint
         _path = Path.Combine(folder, "checkpoint.safetensors");
         // How often is logged or stored changes nothing that is learned.
         var told = JsonSerializer.Serialize(options with { LogEvery = 1, CheckpointEvery = 0 }, TrainJson.Style)
-            + string.Join("\n", jobs.Select(job => $"{job.Name} {string.Join(",", job.Reads)} {string.Join(",", job.Writes)} {job.Features} {Told(job.Settings)}"))
+            + string.Join("\n", jobs.Select(job => $"{job.Name} {string.Join(",", job.Reads)} {string.Join(",", job.Writes)} {job.Features} {job.Gradients} {job.Seed} {Told(job.Settings)}"))
             + data.Fingerprint;
         _digest = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(told)))[..16];
     }

@@ -17,10 +17,12 @@ public static class TrainFolder
     /// <param name="existing">Whether a run that is there is thrown away; otherwise it is continued.</param>
     /// <param name="sink">Told how it goes.</param>
     /// <param name="stop">Ends the run with a checkpoint.</param>
+    /// <param name="report">Given all that was measured so far with every checkpoint; the last comes at the end.</param>
     /// <returns>The last measurement of each coder.</returns>
     /// <exception cref="PrismaException">Something does not fit, or the disk is full.</exception>
     public static IReadOnlyList<TrainMeasurement> Run(
-        string folder, RunConfig config, IActivationSource data, Func<TrainJob, CoderCard> cards, string layout, ExistingFile existing, ITrainSink sink, CancellationToken stop)
+        string folder, RunConfig config, IActivationSource data, Func<TrainJob, CoderCard> cards, string layout, ExistingFile existing, ITrainSink sink, CancellationToken stop,
+        Action<IReadOnlyList<TrainMeasurement>>? report = null)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(cards);
@@ -30,7 +32,7 @@ public static class TrainFolder
         var checkpoint = new TrainCheckpoint(folder, config.Jobs, data, config.Options);
         if (existing == ExistingFile.Replace) checkpoint.Remove();
         using var log = new TrainLog(Path.Combine(folder, "log.jsonl"), checkpoint.Steps);
-        var runs = Trainer.Fit(config.Jobs, data, config.Options, new Both(log, sink), checkpoint, stop);
+        var runs = Trainer.Fit(config.Jobs, data, config.Options, new Both(log, sink, report), checkpoint, stop);
         try
         {
             for (var k = 0; k < runs.Count; k++)
@@ -46,8 +48,14 @@ public static class TrainFolder
         return [.. config.Jobs.Select(job => log.All.Last(measurement => measurement.Coder == job.Name))];
     }
 
-    private sealed class Both(TrainLog log, ITrainSink sink) : ITrainSink
+    private sealed class Both(TrainLog log, ITrainSink sink, Action<IReadOnlyList<TrainMeasurement>>? report) : ITrainSink
     {
+        public void Stored()
+        {
+            report?.Invoke(log.All);
+            sink.Stored();
+        }
+
         public void Measured(TrainMeasurement measurement)
         {
             log.Add(measurement);

@@ -15,6 +15,12 @@ public sealed record TrainJob
     /// <summary>Number of features.</summary>
     public required int Features { get; init; }
 
+    /// <summary>The column with the gradients of the model's loss by what it reads; null for none.</summary>
+    public string? Gradients { get; init; }
+
+    /// <summary>The seed of its weights and of what is random in its steps; null takes the run's.</summary>
+    public long? Seed { get; init; }
+
     /// <summary>How it is trained.</summary>
     public required CoderSettings Settings { get; init; }
 }

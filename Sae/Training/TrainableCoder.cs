@@ -39,6 +39,12 @@ public abstract class TrainableCoder : IDisposable
     /// <summary>The sizes.</summary>
     public CoderShape Shape { get; }
 
+    /// <summary>How many rows <see cref="Begin"/> wants to see; fewer than a batch means a batch.</summary>
+    public virtual long StartRows => 0;
+
+    /// <summary>Whether the architecture itself forms the decoder's rows, so that a step must not project or scale them.</summary>
+    public virtual bool FormsDecoder => false;
+
     /// <summary>What is learned, by name: <c>encoder</c>, <c>encoder_bias</c>, <c>decoder</c>, <c>bias</c> and what the architecture adds. Borrowed.</summary>
     public IReadOnlyDictionary<string, Parameter> Parameters => _parameters;
 
@@ -72,15 +78,25 @@ public abstract class TrainableCoder : IDisposable
     /// <summary>What all architectures' options share.</summary>
     protected TrainedOptions Common { get; }
 
+    /// <summary>Rows [n, width] as the frozen coder takes them.</summary>
+    internal virtual Tensor Arranged(Tensor rows) => rows;
+
     /// <summary>The parts of the loss of one batch; differentiable with respect to <see cref="Parameters"/>. Made in the current scope.</summary>
     public abstract IReadOnlyList<LossTerm> Loss(TrainRows batch, StepInfo step);
+
+    /// <summary>Called once before the run with all its coders, this one among them; architectures that look at others keep those they want. Borrowed.</summary>
+    /// <exception cref="OptionsException">The others do not fit.</exception>
+    public virtual void Meet(IReadOnlyList<TrainableCoder> coders) { }
+
+    /// <summary>Called for all coders of a run before any of them makes a step.</summary>
+    public virtual void BeforeStep() { }
 
     /// <summary>Called after every update; architectures that adapt something outside the gradient do it here.</summary>
     public virtual void AfterStep(TrainRows batch, StepInfo step, ICoderMoments moments) { }
 
     /// <summary>The coder as it stands, with copies of the weights. The caller disposes it.</summary>
     /// <param name="card">What it is for; sizes and architecture are filled in.</param>
-    public ISparseCoder Freeze(CoderCard? card = null)
+    public ICoder Freeze(CoderCard? card = null)
     {
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
@@ -108,14 +124,14 @@ public abstract class TrainableCoder : IDisposable
     internal void ResumeScale(double scale) => MseScale = scale;
 
     /// <inheritdoc/>
-    public void Dispose()
+    public virtual void Dispose()
     {
         foreach (var tensor in _parameters.Values.Concat(_state.Values)) tensor.Dispose();
         GC.SuppressFinalize(this);
     }
 
     /// <summary>Freezes to the coder that computes the same on new data. Called within a scope, without gradients.</summary>
-    protected abstract ISparseCoder Build(CoderCard card);
+    protected abstract ICoder Build(CoderCard card);
 
     /// <summary>Takes over a parameter.</summary>
     protected Parameter Add(string name, Tensor value)

@@ -21,6 +21,11 @@ public record TrainedOptions
     /// <summary>Where training starts.</summary>
     public StartOptions Start { get; init; } = new();
 
+    /// <summary>What the architecture needs of every batch and does not get, as a sentence; null where nothing is missing.</summary>
+    /// <param name="gradients">Whether gradients of the model's loss come with the rows.</param>
+    /// <param name="model">Whether the model can be run on from the coder's place.</param>
+    internal virtual string? Missing(bool gradients, bool model) => null;
+
     /// <summary>Adds what does not work to the list, with the options' JSON names.</summary>
     /// <param name="shape">The coder's sizes.</param>
     /// <param name="faults">The list.</param>

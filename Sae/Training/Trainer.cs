@@ -30,7 +30,9 @@ public static class Trainer
         var runs = new List<CoderTraining>();
         try
         {
-            foreach (var job in jobs) runs.Add(new CoderTraining(job.Settings, Shape(job, data), options.Steps, options.Seed));
+            foreach (var job in jobs) runs.Add(new CoderTraining(job.Settings, Shape(job, data), options.Steps, job.Seed ?? options.Seed));
+            TrainableCoder[] coders = [.. runs.Select(run => run.Coder)];
+            foreach (var coder in coders) coder.Meet(coders);
             var cursor = checkpoint?.Restore(jobs, runs) ?? Cursor.Start;
             Run(jobs, runs, data, options, sink, checkpoint, cursor, stop);
             return runs;
@@ -61,7 +63,15 @@ public static class Trainer
             throw new OptionsException($"Two coders are called '{twice.Key}': give them different names.");
         if (data.RowsPerRound is { } rows && rows < options.BatchRows)
             throw new OptionsException($"The data has {rows} rows, fewer than one batch of {options.BatchRows}.");
-        foreach (var job in jobs) job.Settings.Validate(Shape(job, data));
+        foreach (var job in jobs)
+        {
+            job.Settings.Validate(Shape(job, data));
+            if (job.Gradients is { } column && data.Columns.All(known => known.Name != column))
+                throw new OptionsException($"{job.Name}: the data has no '{column}' for gradients. It has {string.Join(", ", data.Columns.Select(known => known.Name))}.");
+            if (job.Settings.Options.Missing(job.Gradients is not null, data.RunsOn) is { } missing) throw new OptionsException($"{job.Name}: {missing}.");
+            if (data.RunsOn && options.Parts > 1 && job.Settings.Options.Missing(gradients: true, model: false) is not null)
+                throw new OptionsException($"parts = {options.Parts}: coders that are trained through their model need whole batches.");
+        }
     }
 
     private static void Run(
@@ -75,22 +85,51 @@ public static class Trainer
         {
             using (batch)
             {
+                if (done == 0)
+                    for (var k = 0; k < jobs.Count; k++) Begin(jobs[k], runs[k], batch, data);
+                foreach (var run in runs) run.Coder.BeforeStep();
                 for (var k = 0; k < jobs.Count; k++) One(jobs[k], runs[k], batch, options, sink, warned);
                 done++;
                 var last = done >= options.Steps;
                 if (checkpoint is not null && (last || stop.IsCancellationRequested || (options.CheckpointEvery > 0 && done % options.CheckpointEvery == 0)))
+                {
                     checkpoint.Save(jobs, runs, batch.After);
+                    sink.Stored();
+                }
                 if (last) return;
                 stop.ThrowIfCancellationRequested();
             }
         }
     }
 
+    // What depends on data is set from the first batch, or from more of the first rows where the architecture asks for them.
+    private static void Begin(TrainJob job, CoderTraining run, ActivationBatch batch, IActivationSource data)
+    {
+        using var scope = NewDisposeScope();
+        // Whole batches of one round at most.
+        var wanted = Math.Min(run.Coder.StartRows, (data.RowsPerRound ?? long.MaxValue) / batch.Rows * batch.Rows);
+        if (wanted <= batch.Rows)
+        {
+            run.Begin(Rows(job, batch));
+            return;
+        }
+        var (parts, size) = (new List<TrainRows>(), (int)batch.Rows);
+        foreach (var first in data.Open(size, Cursor.Start, CancellationToken.None))
+        {
+            using (first)
+            {
+                var rows = Rows(job, first);
+                parts.Add(new TrainRows(rows.Inputs.clone(), rows.Targets.clone()));
+            }
+            if ((long)parts.Count * size >= wanted) break;
+        }
+        run.Begin(new TrainRows(cat([.. parts.Select(part => part.Inputs)]), cat([.. parts.Select(part => part.Targets)])));
+    }
+
     private static void One(TrainJob job, CoderTraining run, ActivationBatch batch, RunOptions options, ITrainSink sink, HashSet<string> warned)
     {
         using var scope = NewDisposeScope();
         var rows = Rows(job, batch);
-        if (run.Steps == 0) run.Begin(rows);
         var report = run.Step(Cut(rows, options.Parts));
         if (!double.IsFinite(report.Total))
             throw new OptionsException(
@@ -106,7 +145,7 @@ public static class Trainer
     {
         using var coder = run.Coder.Freeze();
         var fidelity = new Fidelity(coder);
-        fidelity.Add(rows.Inputs, target: rows.Targets);
+        fidelity.Add(run.Coder.Arranged(rows.Inputs), target: run.Coder.Arranged(rows.Targets));
         var all = fidelity.Report()["all"];
         return new TrainMeasurement
         {
@@ -126,7 +165,12 @@ public static class Trainer
     private static TrainRows Rows(TrainJob job, ActivationBatch batch)
     {
         var inputs = Joined(job.Reads, batch);
-        return new TrainRows(inputs, job.Reads.SequenceEqual(job.Writes) ? inputs : Joined(job.Writes, batch));
+        return new TrainRows(inputs, job.Reads.SequenceEqual(job.Writes) ? inputs : Joined(job.Writes, batch))
+        {
+            // They cost a backward pass: only for architectures that look at them.
+            Gradients = job.Gradients is { } column && job.Settings.Options.Missing(gradients: false, model: true) is not null ? batch[column] : null,
+            Onward = job.Writes.Count == 1 ? batch.Onward?.At(job.Writes[0]) : null,
+        };
     }
 
     private static Tensor Joined(IReadOnlyList<string> columns, ActivationBatch batch) =>
@@ -140,7 +184,7 @@ public static class Trainer
         return [.. Enumerable.Range(0, parts).Select(k =>
         {
             var inputs = rows.Inputs.narrow(0, k * size, size);
-            return new TrainRows(inputs, same ? inputs : rows.Targets.narrow(0, k * size, size));
+            return rows with { Inputs = inputs, Targets = same ? inputs : rows.Targets.narrow(0, k * size, size), Gradients = rows.Gradients?.narrow(0, k * size, size) };
         })];
     }
 }

@@ -23,7 +23,7 @@ public sealed class OwnWriter : CoderWriter
         TranscoderSet set => set.Layers.Select(Refuses).FirstOrDefault(reason => reason is not null),
         CrossLayerCoder cross => cross.Layers.Select(Refuses).FirstOrDefault(reason => reason is not null),
         DecoupledCrosscoder or StandardCoder or TopKCoder or SignedTopKCoder or AbsTopKCoder or GroupMaxCoder or BatchTopKCoder or JumpReluCoder or GatedCoder
-            or MatchingPursuitCoder => null,
+            or MatchingPursuitCoder or TopAfaCoder => null,
         _ => $"there is no form for {coder.Card.Architecture}",
     };
 
@@ -99,6 +99,7 @@ public sealed class OwnWriter : CoderWriter
             case AbsTopKCoder abs: (config["mathematics"], config["k"]) = ("abs_topk", abs.K); break;
             case GroupMaxCoder group: (config["mathematics"], config["k"]) = ("groupmax", group.K); break;
             case MatchingPursuitCoder pursuit: (config["mathematics"], config["k"]) = ("matching_pursuit", pursuit.K); break;
+            case TopAfaCoder: config["mathematics"] = "top_afa"; break;
             case BatchTopKCoder batch: (config["mathematics"], config["k"], config["threshold"]) = ("batchtopk", batch.K, batch.Threshold); break;
             case JumpReluCoder jump:
                 (config["mathematics"], config["signed"]) = ("jumprelu", jump.Signed);

@@ -8,7 +8,7 @@ namespace Prisma.Tests.Cli;
 /// <summary>The verb <c>sae train</c>: what it writes, what it refuses, and that kills change nothing.</summary>
 public sealed class TrainVerbTests
 {
-    private const int Kills = 8;
+    private const int Kills = 20;
 
     [Fact]
     public void A_trained_coder_opens_and_explains_its_data()
@@ -75,20 +75,54 @@ public sealed class TrainVerbTests
         var data = Data(folder);
         Finish(Start(folder, data, "whole"));
         var random = new Random(9);
+        var (checkpoint, met) = (Path.Combine(folder["killed"], "checkpoint.safetensors"), 0);
         for (var kill = 0; kill < Kills; kill++)
         {
             using var process = Start(folder, data, "killed");
-            var checkpoint = Path.Combine(folder["killed"], "checkpoint.safetensors");
-            for (var waited = 0; !process.HasExited && !File.Exists(checkpoint) && waited < 30_000; waited++) process.WaitForExit(1);
-            process.WaitForExit(random.Next(120));
+            // Late enough that it goes on from the kill before, and then at any point of steps, logging and writing.
+            var before = File.GetLastWriteTimeUtc(checkpoint);
+            for (var waited = 0; !process.HasExited && File.GetLastWriteTimeUtc(checkpoint) == before && waited < 30_000; waited++) process.WaitForExit(1);
+            if (!process.WaitForExit(random.Next(30))) met++;
             process.Kill();
             process.WaitForExit();
         }
+        Assert.True(met >= Kills - 2, $"only {met} kills met a run at work");
         Finish(Start(folder, data, "killed"));
+        AssertSame(folder, "killed");
+    }
+
+    [Fact]
+    public void Told_to_stop_it_ends_after_a_checkpoint_and_goes_on_from_there()
+    {
+        using var folder = new TempFolder();
+        var data = Data(folder);
+        Finish(Start(folder, data, "whole"));
+        // Without checkpoints of its own: the one that is found comes from the stop.
+        var text = File.ReadAllText(folder["config.json"]);
+        File.WriteAllText(folder["config.json"], text.Replace("\"checkpoint_every\": 10", "\"checkpoint_every\": 0", StringComparison.Ordinal));
+        var (process, log) = (Start(folder, data, "stopped"), Path.Combine(folder["stopped"], "log.jsonl"));
+        using (process)
+        {
+            for (var waited = 0; !process.HasExited && !(File.Exists(log) && new FileInfo(log).Length > 0) && waited < 60_000; waited++) process.WaitForExit(1);
+            using (var stop = Process.Start("kill", ["-TERM", $"{process.Id}"])) stop.WaitForExit();
+            var errors = process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            Assert.Equal(2, process.ExitCode);
+            Assert.Contains("the same command goes on", errors, StringComparison.Ordinal);
+        }
+        using (var stored = TensorSource.Open(Path.Combine(folder["stopped"], "checkpoint.safetensors"))) Assert.InRange(int.Parse(stored.Metadata["steps"]), 50, 1199);
+        Assert.True(File.Exists(Path.Combine(folder["stopped"], "report.html")));
+        Assert.False(Directory.Exists(Path.Combine(folder["stopped"], "coder")));
+        Finish(Start(folder, data, "stopped"));
+        AssertSame(folder, "stopped");
+    }
+
+    private static void AssertSame(TempFolder folder, string run)
+    {
         foreach (var file in Directory.GetFiles(Path.Combine(folder["whole"], "coder")).Select(Path.GetFileName))
-            Assert.True(File.ReadAllBytes(Path.Combine(folder["whole"], "coder", file!)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder["killed"], "coder", file!))), $"{file} differs");
-        Assert.Equal(File.ReadAllLines(Path.Combine(folder["whole"], "log.jsonl")), File.ReadAllLines(Path.Combine(folder["killed"], "log.jsonl")));
-        Assert.Empty(Directory.GetFiles(folder["killed"], "*.tmp"));
+            Assert.True(File.ReadAllBytes(Path.Combine(folder["whole"], "coder", file!)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder[run], "coder", file!))), $"{file} differs");
+        Assert.Equal(File.ReadAllLines(Path.Combine(folder["whole"], "log.jsonl")), File.ReadAllLines(Path.Combine(folder[run], "log.jsonl")));
+        Assert.Empty(Directory.GetFiles(folder[run], "*.tmp"));
     }
 
     private static string Data(TempFolder folder)
@@ -107,7 +141,7 @@ public sealed class TrainVerbTests
         var config = folder["config.json"];
         if (!File.Exists(config))
             File.WriteAllText(config, """
-                {"steps": 400, "batch_rows": 64, "seed": 3, "checkpoint_every": 20, "log_every": 50,
+                {"steps": 1200, "batch_rows": 64, "seed": 3, "checkpoint_every": 10, "log_every": 50,
                  "coders": [{"name": "coder", "preset": "dictionary_learning/topk", "features": 64, "options": {"k": 3}, "schedule": {"warm_up": 20}, "optimizer": {"learning_rate": 0.003}},
                             {"name": "other", "preset": "saelens-v6/batchtopk", "features": 64, "options": {"k": 3}}]}
                 """);

@@ -47,7 +47,7 @@ public sealed class CoderLeakTests
         var settings = new CoderSettings { Architecture = "topk", Options = new TopKOptions { K = 2 }, Dead = new DeadOptions { After = 100 } };
         var job = new TrainJob { Name = "one", Reads = ["x"], Writes = ["x"], Features = 16, Settings = settings };
         using var run = Trainer.Fit([job], source, new RunOptions { Steps = 60, BatchRows = 50 }, new Quiet()).Single();
-        return run.Coder.Freeze();
+        return (ISparseCoder)run.Coder.Freeze();
     }
 
     private static StandardCoder Made(Func<StandardCoder> make)

@@ -66,7 +66,7 @@ public sealed class TrainedArchitectureTests
     public void Feature_choice_lets_every_feature_with_a_positive_entry_fire()
     {
         using var scope = NewDisposeScope();
-        var settings = new CoderSettings { Architecture = "feature_choice", Options = new SelectiveOptions { K = 1, Aux = s_noAux } };
+        var settings = new CoderSettings { Architecture = "feature_choice", Options = new ZipfChoiceOptions { K = 1 } };
         using var coder = ArchitectureCatalog.Default.Create(settings, new CoderShape(3, 4), seed: 0);
         Fill(coder);
         using var dead = new DeadFeatures(new DeadOptions(), 4);

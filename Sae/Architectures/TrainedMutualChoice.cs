@@ -1,0 +1,26 @@
+using static TorchSharp.torch;
+
+namespace Prisma.Sae;
+
+/// <summary>
+/// The k·rows largest positive entries anywhere in the batch, as <c>batchtopk</c>, with a loss for features that fire too seldom by a Zipf law. See
+/// <see cref="ZipfDensity"/>.
+/// </summary>
+[TrainedArchitecture("mutual_choice")]
+public sealed class TrainedMutualChoice : BatchwiseCoder
+{
+    private readonly ZipfChoiceOptions _options;
+    private readonly ZipfDensity _density;
+
+    /// <summary>Random weights.</summary>
+    public TrainedMutualChoice(CoderShape shape, ZipfChoiceOptions options, long seed) : base(shape, options, seed)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        _options = options;
+        _density = new ZipfDensity(options.Zipf, Shape.Features, options.K, AddState);
+    }
+
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
+        base.Terms(forward, prediction, batch, step)
+            .Concat(_density.Terms(_options, forward, (batch.Targets - prediction).detach(), codes => Decode(codes, forward.Lengths)));
+}
