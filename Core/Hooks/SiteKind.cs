@@ -11,6 +11,12 @@ public sealed class SiteKind(string name, params Axis[] axes)
     /// <summary>The meaning of each axis.</summary>
     public IReadOnlyList<Axis> Axes { get; } = axes;
 
+    /// <summary>
+    /// What parts begin with under which this kind stands, where another kind has the same name elsewhere: <c>unet</c>, <c>vae</c>. Empty for kinds
+    /// that stand under any part.
+    /// </summary>
+    public IReadOnlyList<string> Roots { get; init; } = [];
+
     /// <summary>Whether values are pictures of channels, [B, C, rows, columns], with one vector at each cell.</summary>
     public bool IsChannelFirst => Axes is [_, Axis.Channel, Axis.Row, Axis.Column];
 
