@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using Prisma.Core;
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Bench;
@@ -39,6 +40,7 @@ internal static class SaeStep
             ["d_sae"] = options.Features,
             ["k"] = options.K,
             ["batch"] = options.Rows,
+            ["screened"] = ProductScreen.IsFast && !options.Exact,
             ["clock"] = options.Cpu ? "cpu" : "wall",
         };
         if (!options.Json)

@@ -16,7 +16,7 @@ internal sealed class SaeStepCase : IDisposable
 
     private readonly SaeStepOptions _options;
     private readonly string _arch;
-    private readonly SparseStep _step = new();
+    private readonly SparseStep _step;
     private readonly RowAdam[] _adam;
     private readonly Tensor[] _sparse, _started;
     private readonly TorchSharp.Modules.Parameter[] _dense = [];
@@ -30,11 +30,11 @@ internal sealed class SaeStepCase : IDisposable
     /// <param name="alone">Only the sparse step will be run: nothing is held for the dense one.</param>
     public SaeStepCase(string arch, SaeStepOptions options, bool alone)
     {
-        (_arch, _options) = (arch, options);
+        (_arch, _options, _step) = (arch, options, new SparseStep(options.Exact ? false : null));
         using var scope = NewDisposeScope();
         using var generator = new Generator(1);
         _x = SpectrumRows(options.Rows, options.Inputs, generator).DetachFromDisposeScope();
-        var rows = nn.functional.normalize(randn(options.Features, options.Inputs, generator: generator));
+        var rows = UnitRows(options.Features, options.Inputs, generator);
         List<Tensor> start = [rows.clone(), zeros(options.Features), rows, _x.mean([0])];
         _dead = arange(0, options.Features, Math.Max(1, options.Features / Math.Max(1, options.Features / 16)), int64).DetachFromDisposeScope();
         _ends = Ends(options.Features);
@@ -222,11 +222,18 @@ internal sealed class SaeStepCase : IDisposable
     private static long[] Ends(int features) =>
         [.. new[] { features / 32, features * 3 / 32, features * 7 / 32, features * 15 / 32, features }.Select(end => (long)end).Where(end => end > 0).Distinct()];
 
+    private static Tensor UnitRows(int rows, int width, Generator generator)
+    {
+        using var scope = NewDisposeScope();
+        return nn.functional.normalize(randn(rows, width, generator: generator)).MoveToOuterDisposeScope();
+    }
+
     // Variances that fall as those of a model's activations do, along random directions, around a mean.
     private static Tensor SpectrumRows(int rows, int width, Generator generator)
     {
+        using var scope = NewDisposeScope();
         var scales = arange(1, width + 1, float32).pow(-0.5).unsqueeze(0);
         var turned = (randn(rows, width, generator: generator) * scales).matmul(randn(width, width, generator: generator));
-        return turned / turned.std() + randn(width, generator: generator) * 0.3;
+        return (turned / turned.std() + randn(width, generator: generator) * 0.3).MoveToOuterDisposeScope();
     }
 }

@@ -90,6 +90,27 @@ public sealed class SparseStepTests
     }
 
     [Fact]
+    public void Approximate_products_change_nothing_but_the_last_bits()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        var (x, encoder, decoder) = (randn(4096, 40, generator: generator), randn(4096, 40, generator: generator), randn(4096, 40, generator: generator));
+        var bias = randn(4096, generator: generator);
+        using var exact = new SparseStep(screens: false);
+        using var screened = new SparseStep(screens: true);
+        var features = tensor(new long[] { 0, 17, 4095 });
+        foreach (var selection in new[] { Select.TopK(8), Select.BatchTopK(7.5), Select.Above(bias.abs() + 18) })
+        {
+            var (a, b) = (exact.Forward(x, encoder, bias, selection), screened.Forward(x, encoder, bias, selection));
+            Assert.True(a.Codes.Indices.Equals(b.Codes.Indices));
+            Close.Check("values", b.Codes.Values, a.Codes.Values);
+            Close.Check("some products", b.ProductsOf(features), a.ProductsOf(features), atol: 1e-4);
+            var (one, two) = (a.Error(decoder, null, x, SparseLoss.Sse(4096)), b.Error(decoder, null, x, SparseLoss.Sse(4096)));
+            Close.Check("encoder", b.EncoderGradients(two.Codes).ToDense(4096), a.EncoderGradients(one.Codes).ToDense(4096), atol: 1e-4, rtol: 1e-4);
+        }
+    }
+
+    [Fact]
     public void A_smaller_last_batch_and_a_batch_without_entries_work()
     {
         using var run = new SparseRun(10, 30, 10, ScalarType.Float32);

@@ -41,7 +41,7 @@ internal sealed record SparseDead(double Squares, RowGradients Encoder, Tensor E
     {
         using var still = no_grad();
         var rows = decoder.index_select(0, dead);
-        var pre = forward.Products.index_select(1, dead);
+        var pre = forward.ProductsOf(dead);
         if (forward.EncoderBias is { } bias) pre.add_(bias.index_select(0, dead));
         pre.relu_();
         var codes = pre;

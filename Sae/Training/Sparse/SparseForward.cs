@@ -4,24 +4,23 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>
-/// What a sparse step computed for one batch, and the gradients that follow from it. All tensors live in the step's scope; the products in the
+/// What a sparse step computed for one batch, and the gradients that follow from it. All tensors live in the step's scope; products in the
 /// step's buffer, until its next call.
 /// </summary>
 internal sealed class SparseForward
 {
+    // Null where only approximate ones were computed.
+    private readonly Tensor? _products;
     private FeatureOrder? _order;
 
-    internal SparseForward(Tensor centred, Tensor encoder, Tensor products, Tensor? bias, SparseRows codes) =>
-        (Centred, Encoder, Products, EncoderBias, Codes) = (centred, encoder, products, bias, codes);
+    internal SparseForward(Tensor centred, Tensor encoder, Tensor? products, Tensor? bias, SparseRows codes) =>
+        (Centred, Encoder, _products, EncoderBias, Codes) = (centred, encoder, products, bias, codes);
 
     /// <summary>What was encoded: [n, d_in].</summary>
     internal Tensor Centred { get; }
 
     /// <summary>W_encᵀ: [F, d_in].</summary>
     internal Tensor Encoder { get; }
-
-    /// <summary>Products without the encoder's bias: [n, F].</summary>
-    internal Tensor Products { get; }
 
     /// <summary>b_enc: [F].</summary>
     internal Tensor? EncoderBias { get; }
@@ -35,17 +34,34 @@ internal sealed class SparseForward
     /// <summary>The entries by feature.</summary>
     internal FeatureOrder Order => _order ??= SparseKernels.ByFeature(Codes, Features);
 
+    /// <summary>Exact products of some features, without the encoder's bias: [n, m], a new tensor.</summary>
+    internal Tensor ProductsOf(Tensor features)
+    {
+        using var still = no_grad();
+        if (_products is not null) return _products.index_select(1, features);
+        using var scope = NewDisposeScope();
+        return Centred.matmul(Encoder.index_select(0, features).t()).MoveToOuterDisposeScope();
+    }
+
     /// <summary>The same entries with other values, such as those that a threshold closes set to zero.</summary>
-    internal SparseForward With(Tensor values) => new(Centred, Encoder, Products, EncoderBias, Codes.With(values)) { _order = _order };
+    internal SparseForward With(Tensor values) => new(Centred, Encoder, _products, EncoderBias, Codes.With(values)) { _order = _order };
+
+    /// <summary>Gives what it made to the scope outside the current one.</summary>
+    internal SparseForward MoveToOuterScope()
+    {
+        Codes.MoveToOuterScope();
+        _products?.MoveToOuterDisposeScope();
+        return this;
+    }
 
     /// <summary>The k largest of each row among some features, ascending int64 [m]: for the loss of dead features.</summary>
     internal SparseForward Among(Tensor features, int k)
     {
         using var still = no_grad();
         using var bias = EncoderBias?.index_select(0, features);
-        using var columns = Products.index_select(1, features);
+        using var columns = ProductsOf(features);
         var found = SparseKernels.TopK(columns, bias, k, positiveOnly: true);
-        return new SparseForward(Centred, Encoder, Products, EncoderBias, found with { Indices = features.index_select(0, found.Indices) });
+        return new SparseForward(Centred, Encoder, _products, EncoderBias, found with { Indices = features.index_select(0, found.Indices) });
     }
 
     /// <summary>Codes·W_dec + b_dec: [n, d_out].</summary>

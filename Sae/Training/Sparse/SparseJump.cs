@@ -21,15 +21,13 @@ internal sealed record SparseJump(SparseForward Forward, Tensor Open, Tensor Fel
         using var still = no_grad();
         // A little below the window: what is felt is decided entry by entry, with the rounding of the dense formula.
         var lowest = thresholds - (thresholds.abs() * 1e-5 + bandwidth * 0.51);
-        var forward = step.Forward(centred, encoder, bias, Select.Above(lowest));
-        forward.Codes.MoveToOuterScope();
+        var forward = step.Forward(centred, encoder, bias, Select.Above(lowest)).MoveToOuterScope();
         var own = thresholds.index_select(0, forward.Codes.Indices);
         var z = forward.Codes.Values;
         var open = z.gt(own).to(z.dtype);
         var place = (z - own) / bandwidth;
         var felt = place.gt(-0.5).logical_and(place.lt(0.5)).to(z.dtype);
         var values = (z * open).MoveToOuterDisposeScope();
-        forward.Products.MoveToOuterDisposeScope();
         return new SparseJump(
             forward.With(values), open.MoveToOuterDisposeScope(), felt.MoveToOuterDisposeScope(), own.MoveToOuterDisposeScope(), bandwidth);
     }
