@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Runtime.InteropServices;
 using Prisma.Core;
 
@@ -12,9 +13,9 @@ internal static class CommandLine
         var debug = new Option<bool>("--debug") { Recursive = true, Description = "Show the stack trace of an error" };
         var root = Build(new Terminal(output, errors), debug);
         var parsed = root.Parse(args);
-        if (parsed.Errors.Count > 0 && parsed.Action is not System.CommandLine.Help.HelpAction)
+        if (parsed.Action is not System.CommandLine.Help.HelpAction && Faults(parsed) is { Count: > 0 } faults)
         {
-            foreach (var error in parsed.Errors) errors.WriteLine(error.Message);
+            foreach (var fault in faults) errors.WriteLine(fault);
             errors.WriteLine($"'prisma {string.Join(' ', Words(parsed))}--help' shows the options and an example.");
             return ExitCode.BadInput;
         }
@@ -43,7 +44,7 @@ internal static class CommandLine
             foreach (var word in words[..^1])
             {
                 var next = group.Subcommands.FirstOrDefault(command => command.Name == word);
-                if (next is null) group.Subcommands.Add(next = new Command(word, $"Everything about {word}s"));
+                if (next is null) group.Subcommands.Add(next = new Command(word, $"Verbs on {word} files"));
                 group = next;
             }
             var command = group.Subcommands.FirstOrDefault(known => known.Name == words[^1]);
@@ -52,6 +53,17 @@ internal static class CommandLine
             verb.Fill(command, terminal);
         }
         return root;
+    }
+
+    private static List<string> Faults(ParseResult parsed)
+    {
+        var first = parsed.Tokens.TakeWhile(token => token.Type != TokenType.DoubleDash).ToList();
+        // A verb that takes words would take an unknown option for one of them.
+        var strays = first.Where(token => token.Type == TokenType.Argument && token.Value.StartsWith("--", StringComparison.Ordinal)).Select(token => token.Value).ToList();
+        if (strays.Count > 0) return [.. strays.Select(stray => $"There is no option '{stray}' here. A word that begins with a dash goes behind '--'.")];
+        if (parsed.CommandResult.Command.Subcommands.Count > 0 && parsed.UnmatchedTokens.Count > 0 && parsed.Errors.Count > 0)
+            return [$"There is no verb '{parsed.UnmatchedTokens[0]}'. Known: {string.Join(", ", parsed.CommandResult.Command.Subcommands.Select(command => command.Name))}."];
+        return [.. parsed.Errors.Select(error => error.Message)];
     }
 
     private static string Words(ParseResult parsed)

@@ -16,7 +16,6 @@ return CommandLine.Run(args, Console.Out, Console.Error);
 
 static void Stop(string why)
 {
-    AtomicFile.RemoveUnfinished();
     Console.Error.WriteLine(why);
-    Environment.Exit(ExitCode.BadInput);
+    Interruption.End(ExitCode.BadInput);
 }

@@ -1,6 +1,7 @@
 using System.Reflection;
 using System.Security.Cryptography;
 using Prisma.Core;
+using Prisma.Sae;
 
 namespace Prisma.Cli;
 
@@ -10,19 +11,23 @@ internal static class Provenance
     internal static string Version { get; } =
         typeof(Provenance).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()?.InformationalVersion.Split('+')[0] ?? "0";
 
-    internal static Dictionary<string, string> Of(HookedModel model) => new(StringComparer.Ordinal)
+    internal static Dictionary<string, string> Of(HookedModel model, CoderCard? coder = null)
     {
-        ["producer"] = $"Prisma.Net {Version}",
-        ["model"] = model.Card.Name,
-        ["family"] = model.Card.Family,
-        ["model_hash"] = HashOf(model.Card.Path),
-        ["command"] = string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
-    };
+        var written = new Dictionary<string, string>(StringComparer.Ordinal)
+        {
+            ["producer"] = $"Prisma.Net {Version}",
+            ["model"] = model.Card.Name,
+            ["family"] = model.Card.Family,
+            ["model_hash"] = model.Card.Path.Length > 0 && ModelFolder.Open(model.Card.Path).WeightsFile is { } weights ? HashOf(weights) : "none",
+            ["command"] = string.Join(' ', Environment.GetCommandLineArgs().Skip(1)),
+        };
+        if (coder is { Origin.Path.Length: > 0 }) (written["sae"], written["sae_hash"]) = (coder.Origin.Path, HashOf(coder.Origin.Path));
+        return written;
+    }
 
-    // SHA-256 of the weights' file (of the first shard's index where there are several).
-    private static string HashOf(string folder)
+    // SHA-256 of the weights' file (of the shards' index where there are several).
+    private static string HashOf(string file)
     {
-        if (folder.Length == 0 || ModelFolder.Open(folder).WeightsFile is not { } file) return "none";
         using var stream = File.OpenRead(file);
         return "sha256:" + Convert.ToHexStringLower(SHA256.HashData(stream));
     }

@@ -18,9 +18,9 @@ internal sealed class SaeOptions
         command.Options.Add(_set);
     }
 
-    internal static Option<string> Sae(Command to, bool required = true)
+    internal static Option<string?> Sae(Command to, bool required = true)
     {
-        var option = new Option<string>("--sae") { Required = required, HelpName = "FILE|FOLDER", Description = "The sparse coder: a file, or a folder searched downwards" };
+        var option = new Option<string?>("--sae") { Required = required, HelpName = "FILE|FOLDER", Description = "The sparse coder: a file, or a folder searched downwards" };
         to.Options.Add(option);
         return option;
     }

@@ -19,7 +19,10 @@ internal sealed class Terminal(TextWriter output, TextWriter errors)
 
     internal void Remark(string text) => errors.WriteLine(text);
 
-    internal void Json<T>(T value) => output.WriteLine(JsonSerializer.Serialize(value, s_json));
+    internal void Json<T>(T value) => output.WriteLine(ToJson(value));
+
+    /// <summary>JSON with names in snake_case.</summary>
+    internal static string ToJson<T>(T value) => JsonSerializer.Serialize(value, s_json);
 
     /// <summary>Columns aligned under their headings; numbers to the right.</summary>
     internal void Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows)

@@ -22,49 +22,65 @@ internal static class Common
 {
     internal static Option<string> Model(Command to, bool required = true) => Add(to, new Option<string>("--model")
     {
-        Required = required, HelpName = "FOLDER", Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
+        Required = required,
+        HelpName = "FOLDER",
+        Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
     });
 
     internal static Option<string?> Family(Command to) => Add(to, new Option<string?>("--family")
     {
-        HelpName = "NAME", Description = "The model family, where the folder does not tell",
+        HelpName = "NAME",
+        Description = "The model family, where the folder does not tell",
     });
 
     internal static Option<string> Out(Command to, string what, bool required = true) => Add(to, new Option<string>("--out")
     {
-        Required = required, HelpName = "FILE", Description = what,
+        Required = required,
+        HelpName = "FILE",
+        Description = what,
     });
 
     internal static Option<string[]> Images(Command to, bool required = true) => Add(to, new Option<string[]>("--image")
     {
-        Required = required, HelpName = "FILE|FOLDER|GLOB", AllowMultipleArgumentsPerToken = true, Description = "Pictures: files, folders or patterns",
+        Required = required,
+        HelpName = "FILE|FOLDER|GLOB",
+        AllowMultipleArgumentsPerToken = true,
+        Description = "Pictures: files, folders or patterns",
     });
 
     internal static Option<bool> Json(Command to) => Add(to, new Option<bool>("--json") { Description = "Print JSON to standard output" });
 
     internal static Option<bool> Force(Command to) => Add(to, new Option<bool>("--force") { Description = "Replace files that exist" });
 
-    internal static Option<int> Threads(Command to) => Add(to, new Option<int>("--threads")
+    internal static Option<int?> Threads(Command to) => AtLeastOne(to, new Option<int?>("--threads")
     {
-        HelpName = "N", Description = "Threads for the mathematics (default: libtorch's choice)",
+        HelpName = "N",
+        Description = "Threads for the mathematics (default: libtorch's choice)",
     });
+
+    /// <summary>A number that counts something.</summary>
+    internal static Option<int> Count(Command to, string name, int otherwise, string description) =>
+        AtLeastOne(to, new Option<int>(name) { HelpName = "N", DefaultValueFactory = _ => otherwise, Description = description });
 
     internal static Option<string> Device(Command to) => Add(to, new Option<string>("--device")
     {
-        HelpName = "cpu|cuda", DefaultValueFactory = _ => "cpu", Description = "Where to compute",
+        HelpName = "cpu|cuda",
+        DefaultValueFactory = _ => "cpu",
+        Description = "Where to compute",
     });
 
     internal static Option<long> Seed(Command to) => Add(to, new Option<long>("--seed")
     {
-        HelpName = "N", DefaultValueFactory = _ => 0, Description = "The seed of everything random",
+        HelpName = "N",
+        DefaultValueFactory = _ => 0,
+        Description = "The seed of everything random",
     });
 
     internal static ExistingFile Existing(bool force) => force ? ExistingFile.Replace : ExistingFile.Refuse;
 
-    internal static void UseThreads(int threads)
+    internal static void UseThreads(int? threads)
     {
-        if (threads < 0) throw new OptionsException($"--threads {threads}: give a positive number.");
-        if (threads > 0) torch.set_num_threads(threads);
+        if (threads is { } count) torch.set_num_threads(count);
     }
 
     internal static torch.Device DeviceNamed(string name)
@@ -78,8 +94,18 @@ internal static class Common
         }
         catch (ArgumentException error)
         {
-            throw new OptionsException($"--device: {error.Message}");
+            throw new OptionsException($"--device: {error.Message.Split(" (Parameter", 2)[0]}");
         }
+    }
+
+    private static Option<T> AtLeastOne<T>(Command to, Option<T> option)
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens.Count == 1 && int.TryParse(result.Tokens[0].Value, out var number) && number < 1)
+                result.AddError($"{option.Name} {number}: give a number of at least 1.");
+        });
+        return Add(to, option);
     }
 
     private static T Add<T>(Command to, T option) where T : Option

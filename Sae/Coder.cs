@@ -44,7 +44,24 @@ public abstract class Coder : ISparseCoder
         var rows = CoderRows.Of(Card, x).Flatten(x);
         var input = _weights.EncodesRaw ? rows : NormedInput.Of(_weights.Norm, rows).Value;
         if (_weights.InputBias is { } bias) input = input - bias;
-        return Select(input.matmul(_weights.EncoderTransposed));
+        var codes = Select(input.matmul(_weights.EncoderTransposed));
+        if (_weights.SoftCap is not { } cap) return codes;
+        using (codes) return codes.Mapped(values => (values / cap).tanh() * cap);
+    }
+
+    /// <inheritdoc/>
+    public Tensor Shaped(Codes codes, Tensor x)
+    {
+        using var scope = NewDisposeScope();
+        return codes.ToDense().reshape([.. CoderRows.Of(Card, x).Leading, Card.Features]).MoveToOuterDisposeScope();
+    }
+
+    /// <inheritdoc/>
+    public Tensor? Activations(Codes codes, Tensor x)
+    {
+        if (_weights.CodeNorms is not { } norms) return null;
+        using var scope = NewDisposeScope();
+        return (Shaped(codes, x) * norms).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>

@@ -5,7 +5,7 @@ namespace Prisma.Sae;
 /// <summary>What a coder is: its mathematics, its sizes, the places it reads and writes, and where it comes from.</summary>
 public sealed record CoderCard
 {
-    /// <summary>The mathematics: <c>standard</c>, <c>topk</c>, <c>batchtopk</c>, <c>jumprelu</c>, <c>gated</c>.</summary>
+    /// <summary>The mathematics: <c>standard</c>, <c>topk</c>, <c>batchtopk</c>, <c>jumprelu</c>, <c>gated</c>, <c>groupmax</c>, …</summary>
     public required string Architecture { get; init; }
 
     /// <summary>Width of what it reads, d_in.</summary>
@@ -29,6 +29,12 @@ public sealed record CoderCard
         get => field || Reads.Any(site => site.Kind == Site.Z);
         init;
     }
+
+    /// <summary>How many places of the same width a crosscoder reads and writes together: activations are [..., sites, d] with sites·d = d_in. 1 for others.</summary>
+    public int Sites { get; init; } = 1;
+
+    /// <summary>What each feature usually does, where the file tells: the unit of intervention strength. Not part of the arithmetic.</summary>
+    public FeatureStatistics? Statistics { get; init; }
 
     /// <summary>Where it comes from.</summary>
     public Provenance Origin { get; init; } = new();

@@ -9,6 +9,8 @@ public sealed class CoderCatalog
     // A search downwards is meant for a checkpoint's folder, not for a disk.
     private const int MaxFolders = 10_000;
 
+    private static readonly string[] s_checkpoints = [".pt", ".pth", ".safetensors", ".npz", ".bin", ".pkl"];
+
     /// <summary>Finds every concrete format in the assemblies.</summary>
     public CoderCatalog(params IEnumerable<Assembly> assemblies) : this(
         assemblies.SelectMany(assembly => assembly.GetTypes())
@@ -28,16 +30,30 @@ public sealed class CoderCatalog
     /// <exception cref="CheckpointException">There is no such path.</exception>
     public IReadOnlyList<CoderCandidate> Find(string path)
     {
-        if (Directory.Exists(path)) return [.. Below(path).SelectMany(Claimed)];
+        if (Directory.Exists(path)) return [.. Below(path).DistinctBy(found => found.Weights, StringComparer.Ordinal)];
         if (!File.Exists(path)) throw new CheckpointException($"There is no SAE file or folder '{path}'. Give a file, or a folder that holds one.");
         var full = Path.GetFullPath(path);
-        return [.. Claimed(new CoderFolder(Path.GetDirectoryName(full)!)).Where(found => found.Weights == full || found.Config == full)];
+        var claimed = Claimed(new CoderFolder(Path.GetDirectoryName(full)!)).ToList();
+        var named = claimed.Where(found => found.Weights == full).ToList();
+        return named.Count > 0 ? named : [.. claimed.Where(found => found.Config == full && found.Extent != CoderExtent.Part)];
     }
 
-    /// <summary>Opens the one coder at a path. The caller disposes it.</summary>
-    /// <exception cref="CheckpointException">There is none, there are several, or it cannot be read.</exception>
+    /// <summary>Opens the one coder at a path, which has one list of features. The caller disposes it.</summary>
+    /// <exception cref="CheckpointException">There is none, there are several, or it cannot be read; or it is a coder of several layers.</exception>
     /// <exception cref="OptionsException">An option does not apply to it.</exception>
     public ISparseCoder Open(string path, CoderOptions? options = null)
+    {
+        var coder = OpenAny(path, options);
+        if (coder is ISparseCoder one) return one;
+        var architecture = coder.Card.Architecture;
+        coder.Dispose();
+        throw new CheckpointException($"'{path}' is a {architecture}, a coder of several places; one with one list of features is needed here: name one layer's file.");
+    }
+
+    /// <summary>Opens the one coder at a path, of whatever kind. The caller disposes it.</summary>
+    /// <exception cref="CheckpointException">There is none, there are several, or it cannot be read.</exception>
+    /// <exception cref="OptionsException">An option does not apply to it.</exception>
+    public ICoder OpenAny(string path, CoderOptions? options = null)
     {
         var found = Find(path);
         return found.Count switch
@@ -53,9 +69,14 @@ public sealed class CoderCatalog
     private IEnumerable<CoderCandidate> Claimed(CoderFolder folder) =>
         Formats.SelectMany(format => format.Claims(folder)).DistinctBy(candidate => candidate.Weights, StringComparer.Ordinal);
 
-    // A file that is no readable checkpoint at all says so itself.
+    // A file that is no readable checkpoint at all says so itself, also where a folder has nothing else.
     private static CheckpointException? Damage(string path)
     {
+        if (Directory.Exists(path))
+        {
+            return Directory.EnumerateFiles(path, "*", new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = 4, AttributesToSkip = FileAttributes.ReparsePoint })
+                .Where(file => s_checkpoints.Contains(Path.GetExtension(file))).Take(MaxFolders).Select(Damage).FirstOrDefault(damage => damage is not null);
+        }
         if (!File.Exists(path) || path.EndsWith(".json", StringComparison.Ordinal)) return null;
         try
         {
@@ -68,13 +89,19 @@ public sealed class CoderCatalog
         }
     }
 
-    private static IEnumerable<CoderFolder> Below(string path)
+    private IEnumerable<CoderCandidate> Below(string path)
     {
         var open = new Queue<string>([path]);
         for (var seen = 1; open.TryDequeue(out var folder); seen++)
         {
             if (seen > MaxFolders) throw new CheckpointException($"'{path}' has more than {MaxFolders} folders below it: name the SAE's own folder.");
-            yield return new CoderFolder(folder);
+            var here = Claimed(new CoderFolder(folder)).Where(found => found.Extent != CoderExtent.Part).ToList();
+            if (here.Find(found => found.Extent == CoderExtent.Folder) is { } all)
+            {
+                yield return all;
+                continue;
+            }
+            foreach (var found in here) yield return found;
             foreach (var below in Directory.GetDirectories(folder).Order(StringComparer.Ordinal))
                 if (new DirectoryInfo(below).LinkTarget is null) open.Enqueue(below);
         }

@@ -10,4 +10,9 @@ public static class CoderFile
     /// <exception cref="Core.CheckpointException">There is none, there are several, it is damaged or leaves something open.</exception>
     /// <exception cref="Core.OptionsException">An option does not apply to it.</exception>
     public static ISparseCoder Open(string path, CoderOptions? options = null) => Catalog.Open(path, options);
+
+    /// <summary>Opens the one coder at a path, also sets of transcoders, cross-layer transcoders and crosscoders. The caller disposes it.</summary>
+    /// <exception cref="Core.CheckpointException">There is none, there are several, it is damaged or leaves something open.</exception>
+    /// <exception cref="Core.OptionsException">An option does not apply to it.</exception>
+    public static ICoder OpenAny(string path, CoderOptions? options = null) => Catalog.OpenAny(path, options);
 }

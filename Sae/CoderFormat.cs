@@ -11,5 +11,5 @@ public abstract class CoderFormat
 
     /// <summary>Reads a coder that this format claimed. The caller disposes it.</summary>
     /// <exception cref="Core.CheckpointException">The files are damaged, contradict each other or leave something open.</exception>
-    public abstract ISparseCoder Read(CoderCandidate candidate, CoderOptions options);
+    public abstract ICoder Read(CoderCandidate candidate, CoderOptions options);
 }

@@ -36,6 +36,7 @@ public sealed class CoderPlacement
                 $"{card.Name} was trained on '{card.Origin.ModelName}', the loaded model is '{model.Card.Name}'. If they are the same, or you want it all the same, use --force.");
         if (card.Origin.Head is { } head)
             throw new OptionsException($"{card.Name} reads head {head} alone; putting coders of single heads into a model is not built.");
+        if (card.Sites > 1) throw new OptionsException($"{card.Name} reads {card.Sites} places; only coders of one place can be put into a model.");
         var reads = Find(card, model, options.Reads, card.Reads, "reads");
         var writes = Find(card, model, options.Writes ?? (card.Writes.Count == 0 ? options.Reads : null), card.Writes, "writes");
         if (writes.Order < reads.Order)

@@ -36,6 +36,15 @@ public sealed class CoderWeights
     /// <summary>Whether the encoder reads the raw input although the prediction is scaled back (ViT-Prisma 2.0.0).</summary>
     public bool EncodesRaw { get; init; }
 
+    /// <summary>
+    /// By what codes are multiplied to compare features of different written length: [F]; null where codes are compared as they are. Coders
+    /// that keep the largest rank by it; the values they keep are not multiplied.
+    /// </summary>
+    public Tensor? CodeNorms { get; init; }
+
+    /// <summary>Codes are bent to cap·tanh(f / cap) after selection; null where they are not.</summary>
+    public double? SoftCap { get; init; }
+
     /// <summary>W_enc as the papers write it: [d_in, F], a view. Borrowed.</summary>
     public Tensor EncoderTransposed => Encoder.t();
 
@@ -45,7 +54,7 @@ public sealed class CoderWeights
 
     internal int Outputs => checked((int)Decoder.shape[1]);
 
-    private IEnumerable<Tensor> All => new[] { Encoder, EncoderBias, Decoder, OutputBias, InputBias, Skip }.OfType<Tensor>();
+    private IEnumerable<Tensor> All => new[] { Encoder, EncoderBias, Decoder, OutputBias, InputBias, Skip, CodeNorms }.OfType<Tensor>();
 
     /// <summary>
     /// The same coder with unit decoder rows, encoder rows and biases scaled in return: the same prediction, codes in units of the written
@@ -54,15 +63,42 @@ public sealed class CoderWeights
     internal (CoderWeights Folded, Tensor Norms) FoldDecoderNorms()
     {
         var norms = Decoder.norm(1);
+        norms = norms.masked_fill(norms.eq(0), 1);
         return (With(encoder: Encoder * norms.unsqueeze(1), encoderBias: EncoderBias * norms, decoder: Decoder / norms.unsqueeze(1)), norms);
     }
 
     /// <summary>The same coder with decoder rows multiplied by factors [F].</summary>
     internal CoderWeights ScaleDecoder(Tensor factors) => With(decoder: Decoder * factors.unsqueeze(1));
 
+    /// <summary>The same coder with encoder rows multiplied by a number; biases stay.</summary>
+    internal CoderWeights ScaleEncoder(double factor) => With(encoder: Encoder * factor);
+
     /// <summary>A coder of x·s as a coder of x: codes stay, the prediction is divided by s.</summary>
     internal CoderWeights FoldInputScale(double s) => With(
         encoder: Encoder * s, decoder: Decoder / s, outputBias: OutputBias / s, inputBias: InputBias is { } bias ? bias / s : null);
+
+    /// <summary>
+    /// A coder of (x − shift)·scale, whose prediction is brought back as ŷ·scaleOut + shiftOut, as a coder of x. Codes stay. Scales and shifts
+    /// broadcast with [d_in] and [d_out].
+    /// </summary>
+    internal CoderWeights FoldAffine(Tensor scale, Tensor shift, Tensor scaleOut, Tensor shiftOut) => With(
+        encoder: Encoder * scale,
+        decoder: Decoder * scaleOut,
+        outputBias: OutputBias * scaleOut + shiftOut,
+        inputBias: InputBias is { } bias ? bias / scale + shift : shift.expand(Inputs).clone());
+
+    /// <summary>
+    /// What has to be added to products with the encoder where another bias is subtracted from the input than here: W_enc·(other − own), [F].
+    /// Null where both are the same bits.
+    /// </summary>
+    internal Tensor? ShiftFor(Tensor? inputBias)
+    {
+        if (InputBias is null && inputBias is null || InputBias is not null && inputBias is not null && InputBias.Equals(inputBias)) return null;
+        using var scope = NewDisposeScope();
+        // In double precision: the biases may nearly cancel.
+        var difference = (inputBias ?? zeros(Inputs)).to(ScalarType.Float64) - (InputBias ?? zeros(Inputs)).to(ScalarType.Float64);
+        return Encoder.to(ScalarType.Float64).matmul(difference.unsqueeze(1)).squeeze(1).to(ScalarType.Float32).MoveToOuterDisposeScope();
+    }
 
     /// <summary>Takes the tensors out of every scope, dense and in float32, and checks that their sizes agree.</summary>
     /// <exception cref="ShapeException">They do not.</exception>
@@ -73,6 +109,7 @@ public sealed class CoderWeights
         Check(owner, "W_dec", Decoder, features, outputs);
         Check(owner, "the output bias", OutputBias, outputs);
         if (InputBias is not null) Check(owner, "the input bias", InputBias, inputs);
+        if (CodeNorms is not null) Check(owner, "the code norms", CodeNorms, features);
         if (Skip is not null) Check(owner, "W_skip", Skip, outputs, inputs);
         foreach (var tensor in All)
         {
@@ -99,6 +136,8 @@ public sealed class CoderWeights
             Norm = Norm,
             UndoCoversSkip = UndoCoversSkip,
             EncodesRaw = EncodesRaw,
+            CodeNorms = CodeNorms,
+            SoftCap = SoftCap,
         };
 
     private static void Check(string owner, string name, Tensor tensor, params long[] shape)

@@ -34,6 +34,22 @@ public abstract class Codes : IDisposable
     /// <summary>Each feature's sum over rows: [F].</summary>
     public abstract Tensor SumPerFeature();
 
+    /// <summary>Some consecutive rows. The caller disposes them.</summary>
+    public abstract Codes Slice(long start, long rows);
+
+    /// <summary>The same places with other values: a function of the values that keeps zero. The caller disposes them.</summary>
+    public abstract Codes Mapped(Func<Tensor, Tensor> change);
+
+    /// <summary>Codes of the same features one after another; sparse where all parts are. The parts stay the caller's; the caller disposes the result.</summary>
+    public static Codes Concat(IReadOnlyList<Codes> parts)
+    {
+        ArgumentNullException.ThrowIfNull(parts);
+        using var scope = NewDisposeScope();
+        return parts.All(part => part is SparseCodes)
+            ? SparseCodes.Concat([.. parts.Cast<SparseCodes>()])
+            : new DenseCodes(cat([.. parts.Select(part => part.ToDense())]));
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {
@@ -43,6 +59,12 @@ public abstract class Codes : IDisposable
 
     /// <summary>Disposes the tensors.</summary>
     protected abstract void Dispose(bool disposing);
+
+    private protected void CheckSlice(long start, long rows)
+    {
+        if (start < 0 || rows < 0 || start + rows > Rows)
+            throw new Core.ShapeException($"There are no rows {start} to {start + rows - 1}: the codes have {Rows}.");
+    }
 
     private protected void CheckFeature(int feature)
     {

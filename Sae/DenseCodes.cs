@@ -45,5 +45,21 @@ public sealed class DenseCodes : Codes
     public override Tensor SumPerFeature() => _values.sum(0L);
 
     /// <inheritdoc/>
+    public override Codes Slice(long start, long rows)
+    {
+        CheckSlice(start, rows);
+        using var scope = NewDisposeScope();
+        return new DenseCodes(_values.narrow(0, start, rows).clone());
+    }
+
+    /// <inheritdoc/>
+    public override Codes Mapped(Func<Tensor, Tensor> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        using var scope = NewDisposeScope();
+        return new DenseCodes(change(_values));
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing) => _values.Dispose();
 }

@@ -8,7 +8,7 @@ public static class SaeEncode
 {
     /// <summary>Encodes a whole tensor as one batch. Everything is float32. The caller disposes the result.</summary>
     /// <exception cref="ShapeException">The width is not the coder's.</exception>
-    public static EncodedTensors Run(ISparseCoder coder, Tensor x)
+    public static EncodedTensors Run(ICoder coder, Tensor x)
     {
         ArgumentNullException.ThrowIfNull(coder);
         ArgumentNullException.ThrowIfNull(x);
@@ -16,11 +16,10 @@ public static class SaeEncode
         using var scope = NewDisposeScope();
         var input = x.to(ScalarType.Float32);
         using var codes = coder.Encode(input);
-        var leading = CoderRows.Of(coder.Card, input).Leading;
         var prediction = coder.Decode(codes, input);
-        var decoded = coder.DecodeAlone(codes).reshape([.. leading, coder.Card.Outputs]);
-        var same = decoded.reshape(prediction.shape).Equals(prediction);
-        return new EncodedTensors(codes.ToDense().reshape([.. leading, coder.Card.Features]), prediction, same ? null : decoded);
+        var decoded = coder.DecodeAlone(codes).reshape(prediction.shape);
+        return new EncodedTensors(
+            coder.Shaped(codes, input), prediction, decoded.Equals(prediction) ? null : decoded, coder.Activations(codes, input));
     }
 
     /// <summary>Reads <c>x</c> from one file, encodes it with the coder of another, and writes the tensors to a third. Returns the coder's card.</summary>
@@ -33,7 +32,7 @@ public static class SaeEncode
     public static CoderCard Run(
         string coderPath, string tensorsPath, string outputPath, CoderOptions? options = null, ExistingFile existing = ExistingFile.Refuse)
     {
-        using var coder = CoderFile.Open(coderPath, options);
+        using var coder = CoderFile.OpenAny(coderPath, options);
         using var source = TensorSource.Open(tensorsPath);
         using var x = source.Get("x").ToTensor();
         if (!x.is_floating_point()) throw new ShapeException($"'{tensorsPath}': x holds {x.dtype}, not floating-point numbers.");

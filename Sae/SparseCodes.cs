@@ -43,6 +43,34 @@ public sealed class SparseCodes : Codes
         return new SparseCodes(new SparseRows(Starts(used.sum([1L])), indices.masked_select(used), values.masked_select(used)), features);
     }
 
+    /// <summary>Several batches of the same features one after another. The parts stay the caller's.</summary>
+    internal static SparseCodes Concat(IReadOnlyList<SparseCodes> parts)
+    {
+        using var scope = NewDisposeScope();
+        var counts = cat([.. parts.Select(part => part.ActivePerRow())]);
+        return new SparseCodes(
+            new SparseRows(Starts(counts), cat([.. parts.Select(part => part.Indices)]), cat([.. parts.Select(part => part.Values)])), parts[0].Features);
+    }
+
+    /// <inheritdoc/>
+    public override Codes Slice(long start, long rows)
+    {
+        CheckSlice(start, rows);
+        using var scope = NewDisposeScope();
+        var starts = RowStarts.narrow(0, start, rows + 1);
+        var (first, end) = (starts[0].item<long>(), starts[rows].item<long>());
+        return new SparseCodes(
+            new SparseRows(starts - first, Indices.narrow(0, first, end - first).clone(), Values.narrow(0, first, end - first).clone()), Features);
+    }
+
+    /// <inheritdoc/>
+    public override Codes Mapped(Func<Tensor, Tensor> change)
+    {
+        ArgumentNullException.ThrowIfNull(change);
+        using var scope = NewDisposeScope();
+        return new SparseCodes(new SparseRows(RowStarts.clone(), Indices.clone(), change(Values)), Features);
+    }
+
     /// <inheritdoc/>
     public override Tensor ToDense()
     {

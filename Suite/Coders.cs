@@ -12,4 +12,9 @@ public static class Coders
     /// <exception cref="Core.CheckpointException">There is none, there are several, it is damaged or leaves something open.</exception>
     /// <exception cref="Core.OptionsException">An option does not apply to it.</exception>
     public static ISparseCoder Load(string path, CoderOptions? options = null) => Catalog.Open(path, options);
+
+    /// <summary>Loads the one coder at a path, also sets of transcoders, cross-layer transcoders and crosscoders. Dispose it.</summary>
+    /// <exception cref="Core.CheckpointException">There is none, there are several, it is damaged or leaves something open.</exception>
+    /// <exception cref="Core.OptionsException">An option does not apply to it.</exception>
+    public static ICoder LoadAny(string path, CoderOptions? options = null) => Catalog.OpenAny(path, options);
 }

@@ -39,8 +39,16 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         Vision = new() { Width = 16, Layers = 2, Heads = 2, Hidden = 24, Patch = 4, Image = 16, Activation = "gelu", LayerScale = true, Projection = 12, Antialias = true },
         Text = new()
         {
-            Width = 12, Layers = 2, Heads = 3, Hidden = 20, Vocabulary = 40, Context = 8, Activation = "gelu", LayerScale = true,
-            Pooling = ClipPooling.GreatestId, Projection = 12,
+            Width = 12,
+            Layers = 2,
+            Heads = 3,
+            Hidden = 20,
+            Vocabulary = 40,
+            Context = 8,
+            Activation = "gelu",
+            LayerScale = true,
+            Pooling = ClipPooling.GreatestId,
+            Projection = 12,
         },
     };
 

@@ -67,7 +67,14 @@ public sealed class VitFamily : ModelFamily<VitConfig>
     /// <inheritdoc/>
     protected override VitConfig TinyConfig => new()
     {
-        Width = 16, Layers = 2, Heads = 2, Hidden = 24, Patch = 4, Image = 16, Head = VitHead.Classifier, Classes = 5,
+        Width = 16,
+        Layers = 2,
+        Heads = 2,
+        Hidden = 24,
+        Patch = 4,
+        Image = 16,
+        Head = VitHead.Classifier,
+        Classes = 5,
     };
 
     /// <inheritdoc/>

@@ -31,6 +31,9 @@ public abstract class AttributionMethod
     /// <summary>Knows nothing about the model: a method must beat it.</summary>
     public virtual bool IsBaseline => false;
 
+    /// <summary>About how many passes it takes for each picture, where a differentiated one counts as three: for estimates of time.</summary>
+    public virtual int Passes(TokenLayout layout, AttributionOptions options) => IsBaseline ? 0 : UsesTarget ? 3 : 1;
+
     /// <summary>The method of that name.</summary>
     /// <exception cref="OptionsException">There is none; the message lists them.</exception>
     public static AttributionMethod Named(string name) => All.FirstOrDefault(method => method.Name == name)

@@ -1,3 +1,4 @@
+using Prisma.Core;
 using static TorchSharp.torch;
 
 namespace Prisma.Circuits;
@@ -19,6 +20,9 @@ public sealed class Occlusion : AttributionMethod
 
     /// <inheritdoc/>
     public override bool Signed => true;
+
+    /// <inheritdoc/>
+    public override int Passes(TokenLayout layout, AttributionOptions options) => Starts(layout.Rows, options).Count() * Starts(layout.Columns, options).Count();
 
     /// <inheritdoc/>
     protected override Finding Compute(AttributionTask task)

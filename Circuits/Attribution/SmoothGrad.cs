@@ -1,3 +1,4 @@
+using Prisma.Core;
 using static TorchSharp.torch;
 
 namespace Prisma.Circuits;
@@ -22,6 +23,9 @@ public sealed class SmoothGrad : AttributionMethod
 
     /// <inheritdoc/>
     public override bool Signed => true;
+
+    /// <inheritdoc/>
+    public override int Passes(TokenLayout layout, AttributionOptions options) => 3 * (options.Samples ?? Copies);
 
     /// <inheritdoc/>
     protected override Finding Compute(AttributionTask task)

@@ -23,6 +23,9 @@ public sealed class TokenIntegratedGradients : AttributionMethod
     public override bool Signed => true;
 
     /// <inheritdoc/>
+    public override int Passes(TokenLayout layout, AttributionOptions options) => 3 * options.Steps;
+
+    /// <inheritdoc/>
     protected override Finding Compute(AttributionTask task)
     {
         ArgumentNullException.ThrowIfNull(task);

@@ -9,18 +9,13 @@ public sealed class FeatureReading : IDisposable
 {
     private readonly TokenLayout? _layout;
     private readonly SparseCodes _codes;
-    private readonly long[] _features, _starts;
-    private readonly float[] _values;
 
     private FeatureReading(SparseCodes codes, CoderPlacement placement, TokenLayout? layout, int pictures)
     {
         (_codes, _layout, Place, Pictures) = (codes, layout, placement.Reads, pictures);
         TokensPerPicture = (int)(codes.Rows / pictures);
         FirstToken = (int)(placement.Tokens?.Start ?? 0);
-        using var scope = NewDisposeScope();
-        _features = codes.Indices.cpu().data<long>().ToArray();
-        _starts = codes.RowStarts.cpu().data<long>().ToArray();
-        _values = Numbers.Of(codes.Values);
+        Entries = CodeEntries.Of(codes);
     }
 
     /// <summary>The place that was read.</summary>
@@ -40,6 +35,12 @@ public sealed class FeatureReading : IDisposable
 
     /// <summary>The codes, [pictures · tokens, F]. Borrowed.</summary>
     public Codes Codes => _codes;
+
+    /// <summary>Their entries as plain arrays.</summary>
+    public CodeEntries Entries { get; }
+
+    /// <summary>How the model's tokens lie on the pictures; null where they have none.</summary>
+    public TokenLayout? Layout => _layout;
 
     /// <summary>Runs the model up to the coder's place and encodes what it finds there.</summary>
     /// <exception cref="PrismaException">Coder and model do not fit.</exception>
@@ -64,9 +65,9 @@ public sealed class FeatureReading : IDisposable
     {
         Check(picture);
         var hits = new Dictionary<int, FeatureFiring>();
-        for (var entry = _starts[picture * TokensPerPicture]; entry < _starts[(picture + 1) * TokensPerPicture]; entry++)
+        for (var entry = Entries.Row(picture * TokensPerPicture).Start; entry < Entries.Row((picture + 1) * TokensPerPicture - 1).End; entry++)
         {
-            var (feature, value) = ((int)_features[entry], _values[entry]);
+            var (feature, value) = (Entries.Feature(entry), Entries.Value(entry));
             hits[feature] = hits.TryGetValue(feature, out var hit)
                 ? hit with { Highest = Math.Max(hit.Highest, value), Total = hit.Total + value, Tokens = hit.Tokens + 1 }
                 : new FeatureFiring(feature, value, value, 1);
@@ -87,8 +88,11 @@ public sealed class FeatureReading : IDisposable
             throw new OptionsException($"There is no feature {feature}: the coder has {_codes.Features} (0 to {_codes.Features - 1}).");
         var row = new float[TokensPerPicture];
         for (var token = 0; token < row.Length; token++)
-            for (var entry = _starts[picture * TokensPerPicture + token]; entry < _starts[picture * TokensPerPicture + token + 1]; entry++)
-                if (_features[entry] == feature) row[token] += _values[entry];
+        {
+            var (start, end) = Entries.Row(picture * TokensPerPicture + token);
+            for (var entry = start; entry < end; entry++)
+                if (Entries.Feature(entry) == feature) row[token] += Entries.Value(entry);
+        }
         return row;
     }
 

@@ -13,7 +13,7 @@ public static class Judge
 {
     /// <summary>Scores each method over all pictures.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="pictures">All of one size and, if their targets differ, explained one at a time.</param>
+    /// <param name="pictures">All of one size; each with its own target. Targets that are read at different places share no pass.</param>
     /// <param name="methods">The methods; null: all that apply. Named ones that do not apply are errors.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <param name="progress">Told the pictures done, over all methods.</param>
@@ -74,14 +74,18 @@ public static class Judge
     }
 
     private static IEnumerable<IReadOnlyList<JudgedPicture>> Batches(IReadOnlyList<JudgedPicture> pictures, int size) =>
-        pictures.All(picture => picture.Target is null) ? pictures.Chunk(size) : pictures.Select(picture => new[] { picture });
+        pictures.Chunk(pictures.Select(picture => picture.Target?.ReadsAt).Distinct().Count() == 1 ? size : 1);
+
+    private static PerExample? Targets(HookedModel model, IReadOnlyList<JudgedPicture> batch) => batch.All(picture => picture.Target is null)
+        ? null
+        : new PerExample([.. batch.Select(picture => picture.Target ?? new ChosenClass(model.Card.Labels))]);
 
     private static List<Result> Measure(HookedModel model, AttributionMethod method, IReadOnlyList<JudgedPicture> batch, JudgeOptions options)
     {
         using var scope = NewDisposeScope();
         var pixels = stack(batch.Select(picture => picture.Pixels));
         var geometries = batch[0].Geometry is null ? null : batch.Select(picture => picture.Geometry!).ToList();
-        var maps = method.Explain(model, pixels, batch[0].Target, options.Attribution with { Geometries = geometries });
+        var maps = method.Explain(model, pixels, Targets(model, batch), options.Attribution with { Geometries = geometries });
         return [.. batch.Select((picture, k) =>
         {
             var map = maps[k].Heatmap;

@@ -44,4 +44,31 @@ public sealed record MethodScore
 
     /// <summary>The same against the whole picture.</summary>
     public double PictureRatio => EnergyOfPicture / AreaOfPicture;
+
+    /// <summary>One method's scores over several sets of pictures as one: every picture counts the same.</summary>
+    /// <exception cref="Core.OptionsException">There are none, or they are of several methods.</exception>
+    public static MethodScore Together(IReadOnlyList<MethodScore> scores)
+    {
+        ArgumentNullException.ThrowIfNull(scores);
+        if (scores.Select(score => score.Method).Distinct().Count() != 1)
+            throw new Core.OptionsException($"Scores of one method are put together; given were those of {scores.Count} sets ({string.Join(", ", scores.Select(score => score.Method).Distinct())}).");
+        var pictures = scores.Sum(score => score.Pictures);
+        double Mean(Func<MethodScore, double> of) => scores.Sum(score => of(score) * score.Pictures) / pictures;
+        double? Known(Func<MethodScore, double?> of) => scores.All(score => of(score) is not null) ? Mean(score => of(score)!.Value) : null;
+        var mean = Mean(score => score.EnergyAmongObjects);
+        // Within the sets and between them; the error of a set's mean gives back its variance.
+        var squares = scores.Sum(score => score.Pictures * ((score.Pictures - 1) * score.EnergyError * score.EnergyError + Math.Pow(score.EnergyAmongObjects - mean, 2)));
+        return scores[0] with
+        {
+            Pictures = pictures,
+            EnergyAmongObjects = mean,
+            EnergyError = Math.Sqrt(squares / Math.Max(1, pictures - 1) / pictures),
+            AreaAmongObjects = Mean(score => score.AreaAmongObjects),
+            EnergyOfPicture = Mean(score => score.EnergyOfPicture),
+            AreaOfPicture = Mean(score => score.AreaOfPicture),
+            Pointing = Mean(score => score.Pointing),
+            Deletion = Known(score => score.Deletion),
+            Insertion = Known(score => score.Insertion),
+        };
+    }
 }

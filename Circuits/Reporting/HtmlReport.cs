@@ -17,9 +17,10 @@ public sealed class HtmlReport(string title)
         h1 { font-size: 1.9rem; margin-bottom: .2rem; } h2 { margin-top: 2.6rem; border-bottom: 1px solid var(--edge); padding-bottom: .25rem; }
         p { max-width: 46rem; } .soft, figcaption { color: var(--soft); font-size: .92rem; }
         table { border-collapse: collapse; margin: 1rem 0; font-variant-numeric: tabular-nums; }
-        th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--edge); text-align: right; } th:first-child, td:first-child { text-align: left; }
+        th, td { padding: .3rem .8rem; border-bottom: 1px solid var(--edge); text-align: right; } th:first-child, td:first-child, .ends-in-text th:last-child, .ends-in-text td:last-child { text-align: left; }
         tr.best td { font-weight: 600; }
         .row { display: flex; flex-wrap: wrap; gap: 1.1rem; margin: 1rem 0; } figure { margin: 0; } figure img { display: block; max-width: 100%; border-radius: 4px; }
+        .drawing { margin: 1rem 0; } .drawing svg { width: 100%; max-width: 52rem; height: auto; }
         """;
 
     private readonly StringBuilder _body = new();
@@ -33,10 +34,10 @@ public sealed class HtmlReport(string title)
     /// <summary>A paragraph in the background: how something was made, what it does not show.</summary>
     public HtmlReport Note(string text) => Add($"<p class=\"soft\">{Escaped(text)}</p>\n");
 
-    /// <summary>A table whose first column is text and whose others are numbers; the row named <paramref name="best"/> stands out.</summary>
-    public HtmlReport Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows, string? best = null)
+    /// <summary>A table whose first column is text and whose others are numbers; the row named <paramref name="best"/> stands out. The last column can be text too.</summary>
+    public HtmlReport Table(IReadOnlyList<string> headings, IEnumerable<IReadOnlyList<string>> rows, string? best = null, bool endsInText = false)
     {
-        _body.Append("<table><thead><tr>").AppendJoin("", headings.Select(heading => $"<th>{Escaped(heading)}</th>")).Append("</tr></thead><tbody>\n");
+        _body.Append(endsInText ? "<table class=\"ends-in-text\"><thead>" : "<table><thead>").Append("<tr>").AppendJoin("", headings.Select(heading => $"<th>{Escaped(heading)}</th>")).Append("</tr></thead><tbody>\n");
         foreach (var row in rows)
             _body.Append(row[0] == best ? "<tr class=\"best\">" : "<tr>").AppendJoin("", row.Select(cell => $"<td>{Escaped(cell)}</td>")).Append("</tr>\n");
         return Add("</tbody></table>\n");
@@ -52,6 +53,9 @@ public sealed class HtmlReport(string title)
                 .Append("</figcaption></figure>\n");
         return Add("</div>\n");
     }
+
+    /// <summary>A drawing as SVG, with a caption. The markup goes onto the page as it is, so it must be made by the program, never from outside.</summary>
+    public HtmlReport Drawing(string svg, string caption) => Add($"<figure class=\"drawing\">{svg}<figcaption>{Escaped(caption)}</figcaption></figure>\n");
 
     /// <summary>Writes the page; it appears complete or not at all.</summary>
     public void Save(string path, ExistingFile existing = ExistingFile.Refuse) => AtomicFile.WriteText(path, ToString(), existing);

@@ -1,6 +1,7 @@
 using System.CommandLine;
 using Prisma.Circuits;
 using Prisma.Core;
+using Prisma.Sae;
 using Prisma.Text;
 using Prisma.Vision;
 using static TorchSharp.torch;
@@ -22,16 +23,20 @@ internal sealed class AttributeCommand : Verb
         var images = Common.Images(command);
         var methods = new Option<string[]>("--method")
         {
-            AllowMultipleArgumentsPerToken = true, HelpName = "NAME|all", DefaultValueFactory = _ => ["all"],
+            AllowMultipleArgumentsPerToken = true,
+            HelpName = "NAME|all",
+            DefaultValueFactory = _ => ["all"],
             Description = $"One or several of: {string.Join(", ", AttributionMethod.All.Select(method => method.Name))}",
         };
-        var target = new Option<string?>("--target") { HelpName = "TARGET", Description = "class:281, label:cat, diff:A,B, text:a red circle; default: the class that the model chose" };
+        var target = new Option<string?>("--target") { HelpName = "TARGET", Description = "class:281, label:cat, diff:A,B, text:a red circle, feature:SITE:123 with --sae; default: the class that the model chose" };
         var layer = new Option<int?>("--layer") { Description = "The block, negative from the end; default: each method's own" };
-        var steps = new Option<int>("--steps") { DefaultValueFactory = _ => 50, Description = "Steps of integrated gradients" };
-        foreach (var option in new Option[] { methods, target, layer, steps }) command.Options.Add(option);
+        foreach (var option in new Option[] { methods, target, layer }) command.Options.Add(option);
+        var sae = SaeOptions.Sae(command, required: false);
+        var coderOptions = new SaeOptions(command);
+        var steps = Common.Count(command, "--steps", 50, "Steps of integrated gradients");
         var output = Common.Out(command, "The folder for the pictures");
-        var batch = new Option<int>("--batch") { DefaultValueFactory = _ => 16, Description = "Changed copies of a picture in one pass" };
-        command.Options.Add(batch);
+        var batch = Common.Count(command, "--batch", 16, "Changed copies of a picture in one pass");
+        var device = Common.Device(command);
         var seed = Common.Seed(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
@@ -39,41 +44,70 @@ internal sealed class AttributeCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var folder = parsed.GetValue(model)!;
+            var (folder, existing) = (parsed.GetValue(model)!, Common.Existing(parsed.GetValue(force)));
+            AtomicFile.CheckTarget(Path.Combine(parsed.GetValue(output)!, "report.html"), existing);
+            var where = Common.DeviceNamed(parsed.GetValue(device)!);
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            var wanted = new TargetText { Embed = text => Embedding(loaded, folder, text) }.Parse(parsed.GetValue(target), loaded.Card);
+            using var coder = parsed.GetValue(sae) is { } path ? Coders.Load(path, coderOptions.Read(parsed)) : null;
+            if (coder is not null) SaeOptions.Describe(coder.Card, terminal);
+            loaded.To(where);
+            var pixels = pictures.ToTensor().to(where);
+            var wanted = new TargetText
+            {
+                Embed = text => Embedding(loaded, folder, text),
+                Feature = coder is null ? null : (site, number) => FeatureTarget.Of(coder, loaded, pixels, number, SpliceOption.At(coder, site, parsed.GetValue(force))),
+            }.Parse(parsed.GetValue(target), loaded.Card);
             var options = new AttributionOptions
             {
-                Layer = parsed.GetValue(layer), Steps = parsed.GetValue(steps), Batch = parsed.GetValue(batch), Seed = parsed.GetValue(seed),
+                Layer = parsed.GetValue(layer),
+                Steps = parsed.GetValue(steps),
+                Batch = parsed.GetValue(batch),
+                Seed = parsed.GetValue(seed),
                 Geometries = pictures.Geometries,
             };
             var chosen = parsed.GetValue(methods)!;
             var all = chosen is ["all"];
             var work = all ? [.. AttributionMethod.All.Where(method => !method.IsBaseline)] : chosen.Select(AttributionMethod.Named).ToList();
+            options.Check();
+            // A target that the model does not have is found here and not behind the first methods.
+            using (var plain = loaded.Run(pixels, wanted.Ask(HookPlan.Empty))) wanted.Of(plain).Dispose();
+            if (loaded.LayoutOf(pixels) is { } layout)
+            {
+                var (seconds, _) = Estimate.Probe(loaded, pixels, HookPlan.Empty);
+                var (_, bytes) = Estimate.Probe(loaded, pixels, HookPlan.Empty.Keep(point => !point.OnDemand));
+                Estimate.Say(terminal, seconds * pixels.shape[0] * work.Sum(method => method.Passes(layout, options)), bytes * options.Batch);
+            }
             var maps = new List<IReadOnlyList<AttributionMap>>();
             foreach (var method in work)
             {
                 terminal.Remark($"{method.Name} …");
                 try
                 {
-                    maps.Add(method.Explain(loaded, pictures.ToTensor(), wanted, options));
+                    maps.Add(method.Explain(loaded, pixels, wanted, options));
                 }
                 catch (NotApplicableException error) when (all)
                 {
                     terminal.Remark(error.Message);
                 }
             }
-            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, Common.Existing(parsed.GetValue(force)));
+            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, existing);
             if (parsed.GetValue(json))
                 terminal.Json(pictures.Names.Select((name, k) => new
                 {
                     image = name,
                     maps = maps.Select(map => new
                     {
-                        map[k].Method, map[k].Target, map[k].Score, map[k].Place, map[k].Note, map[k].Forwards,
-                        map[k].Heatmap.Layout.Rows, map[k].Heatmap.Layout.Columns, values = map[k].Heatmap.Values.ToArray(),
+                        map[k].Method,
+                        map[k].Target,
+                        map[k].Score,
+                        map[k].Place,
+                        map[k].Note,
+                        map[k].Forwards,
+                        map[k].Heatmap.Layout.Rows,
+                        map[k].Heatmap.Layout.Columns,
+                        values = map[k].Heatmap.Values.ToArray(),
                     }),
                 }));
             else

@@ -29,10 +29,12 @@ internal sealed class CacheCommand : Verb
         command.Options.Add(dtype);
         var device = Common.Device(command);
         var threads = Common.Threads(command);
+        var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            AtomicFile.CheckTarget(parsed.GetValue(output)!, Common.Existing(parsed.GetValue(force)));
             var written = TypeNamed(parsed.GetValue(dtype)!);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
             var steps = (parsed.GetValue(process) ?? []).Select(Processing.Parse).ToList();
@@ -45,10 +47,14 @@ internal sealed class CacheCommand : Verb
             foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));
             using var coder = splice.Open(parsed, terminal);
             var plan = splice.Into(Plan(parsed.GetValue(hooks) ?? []), coder, loaded, input, parsed, parsed.GetValue(force));
+            // A large batch is worth one example more.
+            var batch = input.Min(pair => pair.Value.dim() > 0 ? pair.Value.shape[0] : 0);
+            if (batch >= 8 && Estimate.Probe(loaded, input, plan) is var (seconds, bytes)) Estimate.Say(terminal, seconds * batch, bytes * batch);
             using var recording = loaded.Run(input, plan);
             var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
                 .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();
-            Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded), Common.Existing(parsed.GetValue(force)));
+            Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded, coder?.Card), Common.Existing(parsed.GetValue(force)));
+            if (parsed.GetValue(json)) terminal.Json(values.Select(value => new { name = value.Item1, value.Item2.shape }));
             terminal.Remark($"Wrote {values.Count} tensors to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });

@@ -21,11 +21,10 @@ internal sealed class ClassifyCommand : Verb
         var images = new Argument<string[]>("IMAGE") { Arity = ArgumentArity.OneOrMore, Description = "Pictures: files, folders or patterns" };
         command.Arguments.Add(images);
         var labels = new Option<string?>("--labels") { HelpName = "A,B,C", Description = "Class names for a model of pictures and texts (CLIP)" };
-        var top = new Option<int>("--top") { DefaultValueFactory = _ => 5, Description = "How many classes to print" };
+        var top = Common.Count(command, "--top", 5, "How many classes to print");
         var templates = new Option<string[]>("--template") { HelpName = "TEXT", Description = "A sentence with {} for the class name; repeatable, 'a photo of a {}.' by default" };
         command.Options.Add(labels);
         command.Options.Add(templates);
-        command.Options.Add(top);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         command.SetAction(parsed =>

@@ -31,7 +31,11 @@ internal sealed class DemoTrainSaeCommand : Verb
             var folder = parsed.GetValue(output) ?? Path.Combine(DemoWeights.Folder, "sae");
             var options = defaults with
             {
-                Layer = parsed.GetValue(layer), Features = parsed.GetValue(features), K = parsed.GetValue(k), Steps = parsed.GetValue(steps), Seed = parsed.GetValue(seed),
+                Layer = parsed.GetValue(layer),
+                Features = parsed.GetValue(features),
+                K = parsed.GetValue(k),
+                Steps = parsed.GetValue(steps),
+                Seed = parsed.GetValue(seed),
             };
             using var vit = Models.Load(parsed.GetValue(model) ?? DemoWeights.Vit);
             terminal.Remark($"reading the tokens of {options.TrainingScenes} scenes …");

@@ -21,10 +21,11 @@ internal sealed class FeaturesCommand : Verb
         var sae = SaeOptions.Sae(command);
         var options = new SaeOptions(command);
         var images = Common.Images(command, required: false);
-        var top = new Option<int>("--top") { DefaultValueFactory = _ => 8, Description = "How many features per picture" };
+        var top = Common.Count(command, "--top", 8, "How many features per picture");
+        var batch = Common.Count(command, "--batch", 16, "Pictures in one pass of --check");
         var site = new Option<string?>("--site") { HelpName = "PLACE", Description = "The place that the coder reads, where its file does not say" };
         var check = new Option<string?>("--check") { HelpName = "FOLDER", Description = "Measure L0 and explained variance on these pictures, all, class and spatial tokens apart" };
-        foreach (var option in new Option[] { top, site, check }) command.Options.Add(option);
+        foreach (var option in new Option[] { site, check }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for the pictures", required: false);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
@@ -32,13 +33,14 @@ internal sealed class FeaturesCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            if (parsed.GetValue(output) is { } wanted) AtomicFile.CheckTarget(Path.Combine(wanted, "report.html"), Common.Existing(parsed.GetValue(force)));
             var folder = parsed.GetValue(model)!;
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             using var coder = Coders.Load(parsed.GetValue(sae)!, options.Read(parsed));
             SaeOptions.Describe(coder.Card, terminal);
             var splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null };
-            if (parsed.GetValue(check) is { } folderToCheck) return Check(loaded, coder, splice, folderToCheck, folder, parsed.GetValue(json), terminal);
+            if (parsed.GetValue(check) is { } folderToCheck) return Check(loaded, coder, splice, folderToCheck, folder, parsed.GetValue(batch), parsed.GetValue(json), terminal);
             if (parsed.GetValue(images) is not { Length: > 0 } named2) throw new OptionsException("Name pictures with --image, or a folder to measure on with --check.");
             var pictures = PictureBatch.Load(named2, Preprocess.Load(folder));
             using var reading = FeatureReading.Read(loaded, pictures.ToTensor(), coder, splice);
@@ -58,11 +60,10 @@ internal sealed class FeaturesCommand : Verb
         });
     }
 
-    private static int Check(HookedModel model, ISparseCoder coder, SpliceOptions splice, string folder, string modelFolder, bool json, Terminal terminal)
+    private static int Check(HookedModel model, ISparseCoder coder, SpliceOptions splice, string folder, string modelFolder, int batch, bool json, Terminal terminal)
     {
-        const int Batch = 16;
         var fidelity = new Fidelity(coder);
-        foreach (var chunk in PictureFiles.Find([folder]).Chunk(Batch))
+        foreach (var chunk in PictureFiles.Find([folder]).Chunk(batch))
         {
             using var scope = NewDisposeScope();
             ModelInput input = PictureBatch.Load(chunk, Preprocess.Load(modelFolder)).ToTensor();

@@ -23,6 +23,8 @@ internal sealed class SitesCommand : Verb
             var glob = parsed.GetValue(match)!;
             var rows = loaded.Points.Where(point => Core.Glob.Matches(glob, point.Site.ToString()))
                 .Select(point => (Name: point.Site.ToString(), Axes: string.Join(", ", point.Kind.Axes), point.OnDemand)).ToList();
+            if (rows.Count == 0)
+                throw new Core.SiteNotFoundException($"No place fits '{glob}'. Nearest: {string.Join(", ", Core.NearestNames.Of(glob, loaded.Points.Select(point => point.Site.ToString())))}.");
             if (parsed.GetValue(json))
                 terminal.Json(rows.Select(row => new { row.Name, row.Axes, row.OnDemand }));
             else

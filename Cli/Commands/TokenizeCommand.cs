@@ -22,6 +22,7 @@ internal sealed class TokenizeCommand : Verb
         var pad = new Option<bool>("--pad") { Description = "Fill up to the context length" };
         var bare = new Option<bool>("--no-special") { Description = "No start and end tokens, no truncation" };
         foreach (var option in new Option[] { style, ftfy, pad, bare }) command.Options.Add(option);
+        Common.Json(command).Description = "Print JSON: this verb always does";
         command.SetAction(parsed =>
         {
             var tokenizer = Tokenizers.Open(parsed.GetValue(model)!, parsed.GetValue(style) switch

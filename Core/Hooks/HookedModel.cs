@@ -22,6 +22,11 @@ public abstract class HookedModel : Module
     /// <summary>How the tokens lie on the picture; null where they have none.</summary>
     public TokenLayout? LayoutOf(ModelInput input) => Layout(input.For(this));
 
+    /// <summary>The places whose names fit one of the patterns (<c>*</c> crosses dots), in forward order. Borders only.</summary>
+    /// <exception cref="SiteNotFoundException">A pattern fits none; the message names the nearest.</exception>
+    public IReadOnlyList<HookSite> Find(params IEnumerable<string> globs) =>
+        [.. globs.SelectMany(glob => Selector.Of(glob).Find(Points, Card.Name)).Distinct().OrderBy(point => point.Order).Select(point => point.Site)];
+
     /// <summary>The main output of a plain pass, without gradients. The caller (or its scope) disposes it.</summary>
     public Tensor Run(ModelInput input)
     {

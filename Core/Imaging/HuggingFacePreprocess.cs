@@ -31,9 +31,20 @@ internal static class HuggingFacePreprocess
     // Files without a processor's name go by the model's type.
     private static readonly Dictionary<string, string> ByModel = new(StringComparer.Ordinal)
     {
-        ["clip"] = "CLIP", ["vit"] = "ViT", ["siglip"] = "Siglip", ["dinov2"] = "Bit", ["dinov2_with_registers"] = "Bit", ["deit"] = "DeiT",
-        ["beit"] = "Beit", ["convnext"] = "ConvNext", ["convnextv2"] = "ConvNext", ["videomae"] = "VideoMAE", ["timesformer"] = "VideoMAE",
-        ["vivit"] = "Vivit", ["vjepa2"] = "VJEPA2", ["dino"] = "ViT",
+        ["clip"] = "CLIP",
+        ["vit"] = "ViT",
+        ["siglip"] = "Siglip",
+        ["dinov2"] = "Bit",
+        ["dinov2_with_registers"] = "Bit",
+        ["deit"] = "DeiT",
+        ["beit"] = "Beit",
+        ["convnext"] = "ConvNext",
+        ["convnextv2"] = "ConvNext",
+        ["videomae"] = "VideoMAE",
+        ["timesformer"] = "VideoMAE",
+        ["vivit"] = "Vivit",
+        ["vjepa2"] = "VJEPA2",
+        ["dino"] = "ViT",
     };
 
     private static readonly HashSet<string> Used = new(StringComparer.Ordinal)

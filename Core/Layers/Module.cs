@@ -71,7 +71,7 @@ public abstract class Module : IDisposable
                 point.Site = new HookSite(point.Kind, path);
                 into.Add(point);
             }
-            else if (item is ValueTuple<SitePath?, Module> (var own, var child))
+            else if (item is ValueTuple<SitePath?, Module>(var own, var child))
             {
                 child.CollectPoints(into, own is { } step
                     ? new SitePath(step.Part.Length > 0 ? step.Part : path.Part, step.Layer >= 0 ? step.Layer : path.Layer)

@@ -23,13 +23,16 @@ public sealed class PatchEmbed : Module
     public int PatchSize { get; }
 
     /// <summary>Projects the patches; visits <see cref="Site.Embed"/>.</summary>
-    /// <exception cref="ShapeException">The picture is no [B, C, H, W] of at least one patch with this many channels.</exception>
+    /// <exception cref="ShapeException">The picture is no [B, C, H, W] of at least one patch with this many channels, or holds whole numbers.</exception>
     public Tensor Forward(Tensor pixels, HookRun run)
     {
         using var scope = NewDisposeScope();
         var shape = pixels.shape;
         if (shape.Length != 4 || shape[1] != _channels || shape[2] < PatchSize || shape[3] < PatchSize)
             throw new ShapeException($"pixel_values is [{string.Join(", ", shape)}]; expected [batch, {_channels}, height, width] with sides of at least {PatchSize}.");
+        if (!pixels.is_floating_point())
+            throw new ShapeException($"pixel_values holds {pixels.dtype}; expected prepared pictures in floating-point numbers, as 'prisma preprocess' writes them.");
+        pixels = pixels.to(_kernel.Value.dtype);
         var patches = nn.functional.conv2d(pixels, _kernel.Value, _bias?.Value, strides: [PatchSize, PatchSize]);
         return _embed.Pass(patches.flatten(2).transpose(1, 2), run).MoveToOuterDisposeScope();
     }

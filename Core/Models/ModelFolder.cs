@@ -59,6 +59,8 @@ public sealed class ModelFolder
             ({ } first, _) => first,
         };
         using var document = Parse(System.IO.Path.Combine(path, file));
+        if (document.RootElement.ValueKind != JsonValueKind.Object)
+            throw new CheckpointException($"'{System.IO.Path.Combine(path, file)}' holds no JSON object but {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; a configuration is an object.");
         return new ModelFolder(path, file, document.RootElement.Clone(), weights);
     }
 

@@ -20,9 +20,15 @@ public static partial class Verification
 {
     private static readonly Dictionary<string, string> s_short = new(StringComparer.Ordinal)
     {
-        ["resid_pre"] = Site.ResidPre.Name, ["resid_post"] = Site.ResidPost.Name, ["pattern"] = Site.Pattern.Name,
-        ["attn_out"] = Site.AttnOut.Name, ["mlp_out"] = Site.MlpOut.Name, ["attn_out_raw"] = Site.AttnModuleOut.Name,
-        ["mlp_out_raw"] = Site.MlpModuleOut.Name, ["embeddings"] = Site.FullEmbed.Name, ["projected"] = Site.PostHead.Name,
+        ["resid_pre"] = Site.ResidPre.Name,
+        ["resid_post"] = Site.ResidPost.Name,
+        ["pattern"] = Site.Pattern.Name,
+        ["attn_out"] = Site.AttnOut.Name,
+        ["mlp_out"] = Site.MlpOut.Name,
+        ["attn_out_raw"] = Site.AttnModuleOut.Name,
+        ["mlp_out_raw"] = Site.MlpModuleOut.Name,
+        ["embeddings"] = Site.FullEmbed.Name,
+        ["projected"] = Site.PostHead.Name,
         ["ln_post"] = Site.LnFinal.Name,
     };
 

@@ -26,8 +26,7 @@ public sealed class AtomicFile : IDisposable
         ArgumentException.ThrowIfNullOrWhiteSpace(path);
         Path = System.IO.Path.GetFullPath(path);
         _existing = existing;
-        if (Directory.Exists(Path)) throw new PrismaException($"Cannot write '{path}': it is a folder. Name a file.");
-        RefuseExisting();
+        CheckTarget(path, existing);
         try
         {
             var folder = System.IO.Path.GetDirectoryName(Path)!;
@@ -51,6 +50,19 @@ public sealed class AtomicFile : IDisposable
 
     /// <summary>Takes the content. A full disk comes out of it as a <see cref="PrismaException"/>.</summary>
     public Stream Stream { get; }
+
+    /// <summary>For long work: refuses, before it starts, to write where a file is that may not be replaced.</summary>
+    /// <exception cref="PrismaException">It exists and may not be replaced, or it is a folder.</exception>
+    public static void CheckTarget(string path, ExistingFile existing)
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(path);
+        if (Directory.Exists(path)) throw new PrismaException($"Cannot write '{path}': it is a folder. Name a file.");
+        var full = System.IO.Path.GetFullPath(path);
+        if (existing == ExistingFile.Refuse && File.Exists(full))
+            throw new PrismaException($"'{full}' exists already and is not overwritten. Remove it, choose another name, or use --force.");
+        for (var above = System.IO.Path.GetDirectoryName(full); above is not null && !Directory.Exists(above); above = System.IO.Path.GetDirectoryName(above))
+            if (File.Exists(above)) throw new PrismaException($"Cannot write '{path}': '{above}' is a file, not a folder.");
+    }
 
     /// <summary>Writes a file through a callback and commits it.</summary>
     /// <exception cref="PrismaException">The file exists and may not be replaced, the place cannot be written, or the disk is full.</exception>
@@ -85,7 +97,7 @@ public sealed class AtomicFile : IDisposable
         {
             _file.Flush(flushToDisk: true);
             _file.Dispose();
-            RefuseExisting();
+            CheckTarget(Path, _existing);
             File.Move(_temporary, Path, overwrite: _existing == ExistingFile.Replace);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -136,12 +148,6 @@ public sealed class AtomicFile : IDisposable
         }
 
         Unfinished.TryRemove(temporary, out _);
-    }
-
-    private void RefuseExisting()
-    {
-        if (_existing == ExistingFile.Refuse && File.Exists(Path))
-            throw new PrismaException($"'{Path}' exists already and is not overwritten. Remove it, choose another name, or use --force.");
     }
 
     /// <summary>The error that says what kept the file from being written.</summary>

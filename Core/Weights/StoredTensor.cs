@@ -51,6 +51,19 @@ public sealed class StoredTensor
     /// <summary>The same tensor under another name.</summary>
     public StoredTensor Renamed(string name) => new(name, Type, _layout, _storage, _bigEndian);
 
+    /// <summary>Some steps of the first axis as a tensor of their own; nothing is read yet.</summary>
+    /// <exception cref="ShapeException">There is no such axis, or it is shorter.</exception>
+    public StoredTensor Rows(long start, long count)
+    {
+        if (Shape.Count == 0 || start < 0 || count < 0 || start > Shape[0] - count)
+            throw new ShapeException($"{_storage.Label}: tensor {this} does not have the rows {start} to {start + count - 1}.");
+        long[] shape = [count, .. Shape.Skip(1)];
+        var offset = _layout.Offset + start * _layout.Strides[0];
+        return new StoredTensor(Name, Type, IsContiguous
+            ? TensorLayout.Contiguous(Name, shape, offset)
+            : TensorLayout.Strided(Name, shape, _layout.Strides, offset, _storage.Length / Type.ItemSize()), _storage, _bigEndian);
+    }
+
     /// <summary>Fills the span with the row-major, little-endian values.</summary>
     /// <exception cref="ShapeException">The span is not <see cref="ByteCount"/> long.</exception>
     /// <exception cref="CheckpointException">The file cannot be read, or has shrunk since it was opened.</exception>

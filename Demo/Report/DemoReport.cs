@@ -47,18 +47,13 @@ public sealed class DemoReport : IDisposable
         Lens(report, folder, files);
         _progress.Report($"matching features with what is drawn on {_options.HeldOut / 2} scenes");
         Features(report, folder, files, stop);
-        report.Note($"Prisma.Net, libtorch {__version__}, {get_num_threads()} threads. Scenes are drawn from seeds; no scene serves two purposes.");
+        report.Note($"Prisma.Net, libtorch {__version__}, {get_num_threads()} {(get_num_threads() == 1 ? "thread" : "threads")}. Scenes are drawn from seeds; no scene serves two purposes.");
         report.Save(files[0], ExistingFile.Replace);
         return files;
     }
 
-    /// <summary>Accuracy and the scores of all heatmap methods, as text.</summary>
-    public string Table(CancellationToken stop = default)
-    {
-        var contest = HeatmapContest.Run(_model, _options with { EveryMethod = true }, _progress, stop);
-        return $"{_options.Scoring} scenes with at least two shapes, {contest.Misclassified} of them misclassified; '{contest.Best}' was chosen on {_options.Choosing} other scenes.\n\n"
-            + Judge.Table(contest.Scores);
-    }
+    /// <summary>All heatmap methods on all kinds of question.</summary>
+    public HeatmapContest Contest(CancellationToken stop = default) => HeatmapContest.Run(_model, _options with { EveryMethod = true }, _progress, stop);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -71,13 +66,17 @@ public sealed class DemoReport : IDisposable
     {
         report.Section("Where it looks").Text(
             $"A heatmap shows which places the answer rests on. The method '{contest.Best}' was chosen on {_options.Choosing} scenes and scored on {_options.Scoring} others "
-            + $"({contest.Misclassified} of them misclassified, counted like the rest). A map that knows nothing puts on the marked object what its share of the objects' area deserves.");
+            + $"({contest.ScoredOn.Wrong} of them misclassified: more than come by themselves, so that mistakes count). Where the model names the class of another object, the map should lie on that one. A map that knows nothing puts on the marked object what its share of the objects' area deserves.");
         report.Table(["method", "energy on the marked object, of all objects", "its area, of all objects", "ratio", "energy on it, of the picture", "its area, of the picture", "highest point on it"],
-            contest.Scores.OrderByDescending(score => score.EnergyAmongObjects).Select(score => new[]
+            contest.Main.Scores.OrderByDescending(score => score.EnergyAmongObjects).Select(score => new[]
             {
                 score.Method + (score.IsBaseline ? " (baseline)" : ""), Percent(score.EnergyAmongObjects), Percent(score.AreaAmongObjects),
                 score.Ratio.ToString("f2", CultureInfo.InvariantCulture), Percent(score.EnergyOfPicture), Percent(score.AreaOfPicture), Percent(score.Pointing),
             }), best: contest.Best);
+        var contrast = contest.Tables.FirstOrDefault(table => table.Question == "contrast");
+        if (contrast?.Scores.Single(score => score.Method == contest.Best) is { } asked)
+            report.Text($"Asked what speaks for another object's class against the chosen one, '{contest.Best}' puts {Percent(asked.EnergyAmongObjects)} of the objects' energy on that object, "
+                + $"which has {Percent(asked.AreaAmongObjects)} of their area.");
         report.Text("Raw attention asks for no class: it shows where this model's class token reads, which in this task is the marked object and little else, so it does about as well. "
             + "Maps are drawn on an 8 × 8 grid; even a perfect map of which patches the object covers spills a tenth of its energy on objects that touch it.");
         var scenes = Shown();
@@ -109,16 +108,18 @@ public sealed class DemoReport : IDisposable
         var label = (int)scene.Label;
         report.Section("What its layers know").Text(
             "The logit lens reads the residual stream after every block with the model's own final norm and classifier. Early layers were never trained to be read so, and the class token decides late; the patches show where the evidence gathers.");
-        report.Table(["layer", "the class token says", "probability"], lens.Layers.Select((layer, k) =>
+        report.Table(["layer", "the class token says", "probability"], lens.Layers.Select((_, k) =>
         {
             var top = lens.Top(k, 0, count: 1)[0];
-            return new[] { layer, top.Name, Percent(top.Probability) };
+            return new[] { Stage(k, lens.Layers.Count), top.Name, Percent(top.Probability) };
         }));
         var tiles = new List<HeatmapTile> { new(scene.Caption, picture, null) };
-        tiles.AddRange(lens.Layers.Select((layer, k) => new HeatmapTile(layer, picture, lens.Map(k, 0, label, geometry))));
-        Add(report, folder, files, "lens.png", $"The logit of '{_model.Card.Labels[label]}' read from every patch, layer by layer.",
-            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 170 }, columns: 4, scales: HeatmapScales.Each));
+        tiles.AddRange(lens.Layers.Select((_, k) => new HeatmapTile(Stage(k, lens.Layers.Count), picture, lens.Map(k, 0, label, geometry))));
+        Add(report, folder, files, "lens.png", $"The logit of '{_model.Card.Labels[label]}' read from every patch, layer by layer, in one scale.",
+            HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 170, Label = "logit" }, columns: 4, scales: HeatmapScales.Common));
     }
+
+    private static string Stage(int index, int stages) => index == 0 ? "before block 0" : index == stages - 1 ? $"after block {index - 1}, the last" : $"after block {index - 1}";
 
     private void Features(HtmlReport report, string folder, List<string> files, CancellationToken stop)
     {

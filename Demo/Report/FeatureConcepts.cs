@@ -28,7 +28,7 @@ public static class FeatureConcepts
     /// <summary>The best feature for every property, best match first.</summary>
     public static IReadOnlyList<FeatureConcept> Match(HookedModel model, ISparseCoder coder, int scenes, CancellationToken stop = default)
     {
-        var concepts = Names();
+        var concepts = SceneConcepts.Names;
         int features = coder.Card.Features, patches = 0;
         var highest = new float[features];
         var codes = new List<(float[] Values, bool[][] Shown)>();
@@ -43,7 +43,7 @@ public static class FeatureConcepts
             {
                 var values = Patches(dense, (k + 1) * reading.TokensPerPicture);
                 for (var i = 0; i < values.Length; i++) highest[i % features] = Math.Max(highest[i % features], values[i]);
-                codes.Add((values, Shown(batch[k], concepts)));
+                codes.Add((values, Shown(batch[k], concepts.Count)));
                 patches += values.Length / features;
             }
         }
@@ -51,10 +51,9 @@ public static class FeatureConcepts
     }
 
     /// <summary>Whether some object of a scene has the property.</summary>
-    public static bool IsIn(Scene scene, string concept) =>
-        concept == "ground" || scene.Objects.Any(item => Properties(item).Contains(concept));
+    public static bool IsIn(Scene scene, string concept) => SceneConcepts.IsIn(scene, concept);
 
-    private static List<FeatureConcept> Best(List<(float[] Values, bool[][] Shown)> codes, List<string> concepts, float[] highest, int patches)
+    private static List<FeatureConcept> Best(List<(float[] Values, bool[][] Shown)> codes, IReadOnlyList<string> concepts, float[] highest, int patches)
     {
         var features = highest.Length;
         var both = new int[concepts.Count, features];
@@ -88,24 +87,6 @@ public static class FeatureConcepts
 
     private static int Grid => new DemoVitOptions().Grid;
 
-    private static List<string> Names() =>
-    [
-        .. Enum.GetNames<ShapeKind>().Select(Lower), .. Enum.GetNames<ColourKind>().Select(Lower), .. Enum.GetNames<TextureKind>().Select(Lower),
-        "white outline", "ground",
-    ];
-
-    private static bool[][] Shown(Scene scene, List<string> concepts)
-    {
-        var owners = PatchTruth.Objects(ScenePainter.Owners(scene.Objects), Scene.Width, Scene.Width / Grid);
-        return [.. owners.Select(owner =>
-        {
-            var names = owner < 0 ? ["ground"] : Properties(scene.Objects[owner]);
-            return concepts.Select(concept => names.Contains(concept)).ToArray();
-        })];
-    }
-
-    private static string[] Properties(SceneObject item) =>
-        [Lower($"{item.Shape}"), Lower($"{item.Colour}"), Lower($"{item.Texture}"), item.Marked ? "white outline" : "no white outline"];
-
-    private static string Lower(string name) => name.ToLowerInvariant();
+    private static bool[][] Shown(Scene scene, int concepts) =>
+        [.. SceneConcepts.OnPatches(scene, Grid).Select(shown => Enumerable.Range(0, concepts).Select(concept => shown.Contains(concept)).ToArray())];
 }

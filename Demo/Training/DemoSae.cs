@@ -26,7 +26,12 @@ public static class DemoSae
         HookSite site = Site.ResidPost[options.Layer];
         var card = new CoderCard
         {
-            Architecture = "", Inputs = 0, Features = 0, Outputs = 0, Reads = [site], Writes = [site],
+            Architecture = "",
+            Inputs = 0,
+            Features = 0,
+            Outputs = 0,
+            Reads = [site],
+            Writes = [site],
             Origin = new Provenance { ModelName = ModelName, HookName = site.ToString(), Scope = TokenScope.All },
         };
         Coder coder;

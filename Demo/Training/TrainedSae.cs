@@ -28,7 +28,10 @@ public sealed class TrainedSae : IDisposable
         FidelityRow all = Fidelity["all"];
         var metrics = new Dictionary<string, double>
         {
-            ["explained_variance"] = all.ExplainedVariance, ["l0"] = all.L0, ["mse"] = all.Mse, ["dead_share"] = DeadShare,
+            ["explained_variance"] = all.ExplainedVariance,
+            ["l0"] = all.L0,
+            ["mse"] = all.Mse,
+            ["dead_share"] = DeadShare,
         };
         var training = new Dictionary<string, JsonNode?> { ["image_size"] = Scene.Width, ["seed"] = Options.Seed };
         PrismaWriter.Write(folder, Coder, metrics, training, ExistingFile.Replace);

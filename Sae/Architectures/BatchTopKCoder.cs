@@ -6,7 +6,8 @@ namespace Prisma.Sae;
 
 /// <summary>
 /// Trained to keep the k·rows largest of max(0, (x − b_in)·W_enc + b_enc) over a whole batch, so that hard rows get more features; run by a
-/// threshold found in training, f·1[f > θ], or over the batch again. "BatchTopK Sparse Autoencoders" (Bussmann et al. 2024).
+/// threshold found in training, f·1[f > θ], or over the batch again. With <see cref="CoderWeights.CodeNorms"/> n, f·n is compared and f kept.
+/// "BatchTopK Sparse Autoencoders" (Bussmann et al. 2024).
 /// </summary>
 public sealed class BatchTopKCoder : Coder
 {
@@ -31,16 +32,33 @@ public sealed class BatchTopKCoder : Coder
     /// <summary>Features per row on average.</summary>
     public double K { get; }
 
+    /// <summary>The stored θ; null where there is none.</summary>
+    public double? Threshold => _threshold;
+
     /// <summary>How features are selected.</summary>
     public Selection Selection { get; }
 
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {
+        if (Weights.CodeNorms is { } norms) return SelectByLength(products, norms);
         var entries = Selection == Sae.Selection.Threshold
             ? SparseKernels.Above(products, Weights.EncoderBias, Weights.EncoderBias.full_like(Math.Max(_threshold!.Value, 0)), Expected(products.shape[0]))
             : SparseKernels.BatchTopK(products, Weights.EncoderBias, Expected(products.shape[0]));
         return new SparseCodes(entries, Card.Features);
+    }
+
+    // Ranked by written length, kept as they are.
+    private SparseCodes SelectByLength(Tensor products, Tensor norms)
+    {
+        var positive = (products + Weights.EncoderBias).relu();
+        var ranking = positive * norms;
+        if (Selection == Sae.Selection.Threshold)
+            return SparseCodes.FromDense(positive.masked_fill(ranking.le(_threshold!.Value), 0));
+        var flat = positive.flatten();
+        var kept = checked((int)Math.Min(flat.numel(), Expected(positive.shape[0])));
+        var (_, places) = ranking.flatten().topk(kept, 0, sorted: false);
+        return SparseCodes.FromDense(flat.zeros_like().scatter(0, places, flat.gather(0, places)).view(positive.shape));
     }
 
     private long Expected(long rows) => (long)(K * rows);

@@ -27,6 +27,18 @@ public sealed class GatedCoder : Coder
         _k = k;
     }
 
+    /// <summary>b_gate: [F]. Borrowed.</summary>
+    public Tensor GateBias => _gateBias;
+
+    /// <summary>r_mag: [F]. Borrowed.</summary>
+    public Tensor MagnitudeScale => _magnitudeScale;
+
+    /// <summary>b_mag: [F]. Borrowed.</summary>
+    public Tensor MagnitudeBias => _magnitudeBias;
+
+    /// <summary>How many magnitudes a row keeps at most; null for all.</summary>
+    public int? K => _k;
+
     /// <inheritdoc/>
     protected override Codes Select(Tensor products)
     {

@@ -15,9 +15,16 @@ public sealed class JumpReluCoder : Coder
 
     private readonly Tensor _thresholds;
 
-    /// <summary>Takes over the weights and the thresholds [F].</summary>
+    /// <summary>Takes over the weights and the thresholds [F]; <paramref name="signed"/> keeps z itself above a threshold below zero.</summary>
     /// <exception cref="ShapeException">The thresholds do not fit.</exception>
-    public JumpReluCoder(CoderCard card, CoderWeights weights, Tensor thresholds) : base(card, weights) => _thresholds = Own("threshold", thresholds);
+    public JumpReluCoder(CoderCard card, CoderWeights weights, Tensor thresholds, bool signed = false) : base(card, weights)
+    {
+        _thresholds = Own("threshold", thresholds);
+        Signed = signed;
+    }
+
+    /// <summary>Whether f = z·1[z > θ], without the ReLU: another thing only where a threshold is negative.</summary>
+    public bool Signed { get; }
 
     /// <summary>θ: [F]. Borrowed.</summary>
     public Tensor Thresholds => _thresholds;
@@ -30,6 +37,6 @@ public sealed class JumpReluCoder : Coder
         if (entries.Count * SparseBelow < products.numel()) return codes;
         codes.Dispose();
         var pre = products + Weights.EncoderBias;
-        return new DenseCodes(pre.relu().masked_fill(pre.le(_thresholds), 0));
+        return new DenseCodes((Signed ? pre : pre.relu()).masked_fill(pre.le(_thresholds), 0));
     }
 }

@@ -11,4 +11,7 @@ public enum StandardActivation
 
     /// <summary>z where positive, slope·z elsewhere.</summary>
     LeakyRelu,
+
+    /// <summary>z as it is.</summary>
+    Identity,
 }

@@ -17,6 +17,9 @@ public sealed class StandardCoder(
     /// <summary>What is done with pre-activations.</summary>
     public StandardActivation Activation => activation;
 
+    /// <summary>The slope of a leaky ReLU.</summary>
+    public double Slope => slope;
+
     /// <inheritdoc/>
     protected override Codes Select(Tensor products) => new DenseCodes(Apply(products + Weights.EncoderBias, activation, slope));
 
@@ -25,6 +28,7 @@ public sealed class StandardCoder(
     {
         StandardActivation.Relu => pre.relu(),
         StandardActivation.TanhRelu => pre.relu().tanh(),
+        StandardActivation.Identity => pre,
         StandardActivation.LeakyRelu => pre.leaky_relu(slope),
         _ => throw new OptionsException($"{activation} is no activation of a standard coder."),
     };

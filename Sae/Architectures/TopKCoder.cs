@@ -6,8 +6,8 @@ namespace Prisma.Sae;
 
 /// <summary>
 /// The k largest pre-activations of each row, negative ones then set to zero: f = ReLU(TopK_k((x − b_in)·W_enc + b_enc)). "Scaling and
-/// evaluating sparse autoencoders" (Gao et al. 2024). Ranking by the written length (SAELens' rescale_acts_by_decoder_norm) is folded into the
-/// weights beforehand.
+/// evaluating sparse autoencoders" (Gao et al. 2024). Codes in units of the written length (SAELens' rescale_acts_by_decoder_norm) are folded
+/// into the weights beforehand; ranking alone by <see cref="CoderWeights.CodeNorms"/> leaves the codes as they are.
 /// </summary>
 public sealed class TopKCoder : Coder
 {
@@ -23,6 +23,13 @@ public sealed class TopKCoder : Coder
     public int K { get; }
 
     /// <inheritdoc/>
-    protected override Codes Select(Tensor products) =>
-        new SparseCodes(SparseKernels.TopK(products, Weights.EncoderBias, K, positiveOnly: true), Card.Features);
+    protected override Codes Select(Tensor products)
+    {
+        if (Weights.CodeNorms is not { } norms)
+            return new SparseCodes(SparseKernels.TopK(products, Weights.EncoderBias, K, positiveOnly: true), Card.Features);
+        // Ranked by written length, kept as they are.
+        var pre = products + Weights.EncoderBias;
+        var places = (pre * norms).topk(K, 1, sorted: false).indexes;
+        return SparseCodes.FromRows(pre.gather(1, places).relu(), places, Card.Features);
+    }
 }

@@ -9,7 +9,7 @@ namespace Prisma.Sae;
 /// </summary>
 public sealed class Fidelity(ISparseCoder coder)
 {
-    private readonly FidelitySums _all = new("all"), _cls = new("cls"), _spatial = new("spatial");
+    private readonly ReconstructionSums _all = new("all", coder.Card.Features), _cls = new("cls", coder.Card.Features), _spatial = new("spatial", coder.Card.Features);
     private readonly bool[] _fired = new bool[coder.Card.Features];
 
     /// <summary>
@@ -30,7 +30,7 @@ public sealed class Fidelity(ISparseCoder coder)
         var active = codes.ActivePerRow();
         var want = (target ?? x).reshape(codes.Rows, coder.Card.Outputs);
         var got = prediction.reshape(codes.Rows, coder.Card.Outputs);
-        _all.Add(want, got, active);
+        _all.Add(want, got, active, active);
         Note(codes);
         if (layout is null) return;
         if (x.ndim < 3 || x.shape[1] != layout.Tokens)
@@ -43,16 +43,17 @@ public sealed class Fidelity(ISparseCoder coder)
     /// <exception cref="OptionsException">Nothing was.</exception>
     public FidelityReport Report()
     {
-        var rows = new[] { _all.Row(), _cls.Row(), _spatial.Row() }.OfType<FidelityRow>().ToList();
+        var rows = new[] { _all, _cls, _spatial }.Select(sums => sums.Row()).OfType<MetricRow>().Select(FidelityRow.Of).ToList();
         if (rows.Count == 0) throw new OptionsException("No activations were measured.");
         return new FidelityReport(rows, _fired.Count(fired => !fired), _fired.Length, coder.Card.Origin.Published);
     }
 
-    private static void Group(FidelitySums sums, TokenLayout layout, Tensor want, Tensor got, Tensor active, long start, long length)
+    private static void Group(ReconstructionSums sums, TokenLayout layout, Tensor want, Tensor got, Tensor active, long start, long length)
     {
         using var scope = NewDisposeScope();
         Tensor Cut(Tensor rows) => rows.reshape([-1, layout.Tokens, .. rows.shape[1..]]).narrow(1, start, length).flatten(0, 1);
-        sums.Add(Cut(want), Cut(got), Cut(active));
+        var own = Cut(active);
+        sums.Add(Cut(want), Cut(got), own, own);
     }
 
     private void Note(Codes codes)

@@ -26,4 +26,16 @@ public sealed record FidelityRow
 
     /// <summary>Mean squared error per element.</summary>
     public required double Mse { get; init; }
+
+    internal static FidelityRow Of(MetricRow row) => new()
+    {
+        Tokens = row.Tokens,
+        Count = row.Count,
+        L0 = row[MetricName.L0],
+        ExplainedVariance = row[MetricName.Global],
+        CentredResidual = row[MetricName.CentredResidual],
+        TokenRatio = row[MetricName.TokenRatio],
+        Cosine = row[MetricName.Cosine],
+        Mse = row[MetricName.MseElement],
+    };
 }

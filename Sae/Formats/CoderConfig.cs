@@ -31,6 +31,16 @@ internal sealed class CoderConfig(JsonElement json, string file, CoderOptions op
         { } found => throw Wrong(found, "a text"),
     };
 
+    /// <summary>The key as a list of texts; null where it is not given. Settings separate them by commas.</summary>
+    internal IReadOnlyList<string>? Texts(string key) => Find([key]) switch
+    {
+        null => null,
+        { Value.ValueKind: JsonValueKind.String } found => found.Value.GetString()!.Split(','),
+        { Value.ValueKind: JsonValueKind.Array } found when found.Value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String) =>
+            [.. found.Value.EnumerateArray().Select(item => item.GetString()!)],
+        { } found => throw Wrong(found, "a list of texts"),
+    };
+
     /// <summary>The first of the keys as a number.</summary>
     internal double? Number(params IEnumerable<string> keys) => Find(keys) switch
     {
@@ -66,7 +76,8 @@ internal sealed class CoderConfig(JsonElement json, string file, CoderOptions op
     /// <summary>Notes a value that the file lacks and the format defines.</summary>
     internal T ByFormat<T>(string key, T value, string reason)
     {
-        _byFormat.Add($"{key} = {Convert.ToString(value, CultureInfo.InvariantCulture)?.ToLowerInvariant()} ({reason})");
+        var note = $"{key} = {Convert.ToString(value, CultureInfo.InvariantCulture)?.ToLowerInvariant()} ({reason})";
+        if (!_byFormat.Contains(note)) _byFormat.Add(note);
         return value;
     }
 

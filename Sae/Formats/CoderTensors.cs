@@ -14,23 +14,42 @@ internal sealed class CoderTensors
     private readonly HashSet<string> _used = new(StringComparer.Ordinal);
     private readonly List<string> _faults = [];
 
-    internal CoderTensors(IEnumerable<StoredTensor> tensors, string file)
+    internal CoderTensors(IEnumerable<StoredTensor> tensors, string file, params IReadOnlyList<string> wrappers)
     {
         _file = file;
-        _stored = tensors.ToDictionary(tensor => Bare(tensor.Name), StringComparer.Ordinal);
+        // Saved under torch.compile or DataParallel, beside the format's own wrappers.
+        IReadOnlyList<string> prefixes = ["_orig_mod.", "module.", .. wrappers];
+        _stored = new Dictionary<string, StoredTensor>(StringComparer.Ordinal);
+        foreach (var tensor in tensors)
+            if (!_stored.TryAdd(Bare(tensor.Name, prefixes), tensor)) throw new CheckpointException($"'{file}' has {Bare(tensor.Name, prefixes)} twice.");
     }
+
+    internal IEnumerable<string> Names => _stored.Keys;
 
     internal bool Has(string name) => _stored.ContainsKey(name);
 
     /// <summary>The sizes of a matrix; an error names the file.</summary>
     internal (int Rows, int Columns) Sizes(string name)
     {
+        var shape = Shape(name, 2);
+        return (shape[0], shape[1]);
+    }
+
+    /// <summary>The shape of a tensor with a known number of axes; an error names the file.</summary>
+    internal IReadOnlyList<int> Shape(string name, int axes)
+    {
         if (!_stored.TryGetValue(name, out var stored))
             throw new CheckpointException($"'{_file}' has no {name}. It has: {string.Join(", ", _stored.Keys.Order(StringComparer.Ordinal))}.");
-        return stored.Shape.Count == 2
-            ? (checked((int)stored.Shape[0]), checked((int)stored.Shape[1]))
-            : throw new CheckpointException($"'{_file}': {name} is [{string.Join(", ", stored.Shape)}], a matrix is expected.");
+        return stored.Shape.Count == axes
+            ? [.. stored.Shape.Select(size => checked((int)size))]
+            : throw new CheckpointException($"'{_file}': {name} is [{string.Join(", ", stored.Shape)}], {axes} axes are expected.");
     }
+
+    /// <summary>The shape of a tensor; null where there is none.</summary>
+    internal IReadOnlyList<long>? ShapeOf(string name) => _stored.TryGetValue(name, out var stored) ? stored.Shape : null;
+
+    /// <summary>A tensor of a known shape where the file has it.</summary>
+    internal Tensor? TakeIfThere(string name, params long[] shape) => Has(name) ? Take(name, shape) : null;
 
     /// <summary>A tensor of a known shape, dense and in float32.</summary>
     internal Tensor Take(string name, params long[] shape)
@@ -62,14 +81,9 @@ internal sealed class CoderTensors
         if (_faults.Count > 0) throw new CheckpointException($"'{_file}' does not hold the tensors of this coder: {string.Join("; ", _faults)}.");
     }
 
-    // Saved under torch.compile or DataParallel.
-    private static string Bare(string name)
+    private static string Bare(string name, IReadOnlyList<string> prefixes)
     {
-        while (true)
-        {
-            if (name.StartsWith("_orig_mod.", StringComparison.Ordinal)) name = name["_orig_mod.".Length..];
-            else if (name.StartsWith("module.", StringComparison.Ordinal)) name = name["module.".Length..];
-            else return name;
-        }
+        while (prefixes.FirstOrDefault(prefix => name.StartsWith(prefix, StringComparison.Ordinal)) is { } prefix) name = name[prefix.Length..];
+        return name;
     }
 }

@@ -35,14 +35,14 @@ public sealed class PrismaFormat : CoderFormat
             var names = folder.TensorNames(file);
             if (names is null ? !hasConfig : !names.Any(name => name == "W_enc" || name.EndsWith(".W_enc", StringComparison.Ordinal))) continue;
             if (hasConfig) yield return new CoderCandidate(this, folder[file], folder["config.json"]);
-            else if (names!.Contains("W_enc") && !folder.EndingWith(".json").Any()) yield return new CoderCandidate(this, folder[file]);
+            else if (names!.Contains("W_enc") && !folder.EndingWith(".json", ".yaml", ".yml").Any() && !PlainFormat.IsOne(folder.Shapes(file)!)) yield return new CoderCandidate(this, folder[file]);
             else if (names!.Contains("autoencoder.state_dict.W_enc")) yield return new CoderCandidate(this, folder[file]);
             else if (names!.Contains("state_dict.W_enc") && CarriesConfig(folder[file])) yield return new CoderCandidate(this, folder[file]);
         }
     }
 
     /// <inheritdoc/>
-    public override ISparseCoder Read(CoderCandidate candidate, CoderOptions options)
+    public override ICoder Read(CoderCandidate candidate, CoderOptions options)
     {
         ArgumentNullException.ThrowIfNull(candidate);
         ArgumentNullException.ThrowIfNull(options);
@@ -51,8 +51,8 @@ public sealed class PrismaFormat : CoderFormat
         var (json, layout) = Configuration(candidate, source);
         var config = new CoderConfig(json, candidate.Config ?? candidate.Weights, options);
         var tensors = new CoderTensors(source.WithoutPrefixes(s_wrappers).Tensors, candidate.Weights);
-        var coder = Build(config, tensors, layout, candidate);
-        return OneConvention.Check(coder, options, selects: false);
+        OneConvention.Check(candidate.Weights, options, []);
+        return OneConvention.Check(Build(config, tensors, layout, candidate), options);
     }
 
     private static bool IsConfig(JsonElement json) =>
@@ -69,8 +69,7 @@ public sealed class PrismaFormat : CoderFormat
     {
         if (candidate.Config is { } file)
         {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(file));
-            return (document.RootElement.Clone(), Layout.Current);
+            return (ConfigFile.Read(file), Layout.Current);
         }
         if (source is not TorchPickle pickle || !pickle.Root.Keys.Any(key => key is "cfg" or "config"))
             throw new CheckpointException($"'{candidate.Weights}' is a plain state dict: the config.json that belongs beside it is missing, and its activation, normalisation and place with it.");

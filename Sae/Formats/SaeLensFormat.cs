@@ -11,7 +11,7 @@ namespace Prisma.Sae;
 public sealed class SaeLensFormat : CoderFormat
 {
     private const string WeightsFile = "sae_weights.safetensors";
-    private const string ConfigFile = "cfg.json";
+    private const string ConfigName = "cfg.json";
 
     /// <inheritdoc/>
     public override string Name => "SAELens";
@@ -21,36 +21,23 @@ public sealed class SaeLensFormat : CoderFormat
     {
         ArgumentNullException.ThrowIfNull(folder);
         if (!folder.Has(WeightsFile)) yield break;
-        if (folder.Has(ConfigFile)) yield return new CoderCandidate(this, folder[WeightsFile], folder[ConfigFile]);
+        if (folder.Has(ConfigName)) yield return new CoderCandidate(this, folder[WeightsFile], folder[ConfigName]);
         else if (!folder.EndingWith(".json").Any()) yield return new CoderCandidate(this, folder[WeightsFile]);
     }
 
     /// <inheritdoc/>
-    public override ISparseCoder Read(CoderCandidate candidate, CoderOptions options)
+    public override ICoder Read(CoderCandidate candidate, CoderOptions options)
     {
         ArgumentNullException.ThrowIfNull(candidate);
         ArgumentNullException.ThrowIfNull(options);
         using var scope = NewDisposeScope();
         if (candidate.Config is not { } file)
-            throw new CheckpointException($"'{candidate.Weights}' has no {ConfigFile} beside it: what its numbers mean is not known.");
+            throw new CheckpointException($"'{candidate.Weights}' has no {ConfigName} beside it: what its numbers mean is not known.");
         using var source = TensorSource.Open(candidate.Weights);
-        var config = new CoderConfig(Parse(file), file, options);
+        var config = new CoderConfig(ConfigFile.Read(file), file, options);
         var tensors = new CoderTensors(source.Tensors, candidate.Weights);
-        var coder = Build(config, tensors, candidate, options);
-        return OneConvention.Check(coder, options, selects: coder is BatchTopKCoder);
-    }
-
-    private static JsonElement Parse(string path)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(File.ReadAllBytes(path));
-            return document.RootElement.Clone();
-        }
-        catch (JsonException error)
-        {
-            throw new CheckpointException($"'{path}' is no valid JSON: {error.Message}", error);
-        }
+        OneConvention.Check(candidate.Weights, options, []);
+        return OneConvention.Check(Build(config, tensors, candidate, options), options);
     }
 
     private static Coder Build(CoderConfig config, CoderTensors tensors, CoderCandidate candidate, CoderOptions options)

@@ -7,6 +7,7 @@ public sealed class DeadFeatures : IDisposable
 {
     private readonly DeadOptions _options;
     private Tensor _mask;
+    private bool _noted;
 
     /// <summary>Every feature has just fired.</summary>
     public DeadFeatures(DeadOptions options, int features)
@@ -42,19 +43,20 @@ public sealed class DeadFeatures : IDisposable
     /// <summary>Called when a step begins.</summary>
     internal void Begin()
     {
+        _noted = false;
         if (!_options.SeesOwnStep) Renew();
     }
 
-    /// <summary>Told once a step what fired: codes [n, F].</summary>
+    /// <summary>Told once for every part of a step what fired: codes [n, F].</summary>
     public void Note(Tensor codes)
     {
         ArgumentNullException.ThrowIfNull(codes);
         using var frozen = no_grad();
         using var scope = NewDisposeScope();
-        NoteCounts(codes.detach().gt(_options.FiresAbove).sum([0L]), codes.shape[0]);
+        NoteCounts(codes.detach().abs().gt(_options.FiresAbove).sum([0L]), codes.shape[0]);
     }
 
-    /// <summary>Told once a step in how many rows each feature fired: int64 [F].</summary>
+    /// <summary>Told once for every part of a step in how many rows each feature fired: int64 [F].</summary>
     public void NoteCounts(Tensor counts, long rows)
     {
         ArgumentNullException.ThrowIfNull(counts);
@@ -62,7 +64,8 @@ public sealed class DeadFeatures : IDisposable
         using var scope = NewDisposeScope();
         Fired.add_(counts);
         var fired = counts.gt(0);
-        var unit = _options.Unit == DeadUnit.Rows ? rows : 1;
+        var unit = _options.Unit == DeadUnit.Rows ? rows : _noted ? 0 : 1;
+        _noted = true;
         if (_options.CountsFiringStep) Silent.masked_fill_(fired, 0).add_(unit);
         else Silent.add_(unit).masked_fill_(fired, 0);
         if (_options.SeesOwnStep) Renew();

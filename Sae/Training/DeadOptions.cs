@@ -18,6 +18,6 @@ public sealed record DeadOptions
     /// <summary>Whether the step in which a feature fires is counted as one of silence, so that counters start at one unit (OpenAI).</summary>
     public bool CountsFiringStep { get; init; }
 
-    /// <summary>Above which value a feature has fired.</summary>
+    /// <summary>Above which magnitude a feature has fired.</summary>
     public double FiresAbove { get; init; }
 }

@@ -3,13 +3,13 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>The point with the smallest sum of distances: Weiszfeld's iteration from the mean.</summary>
-internal static class GeometricMedian
+public static class GeometricMedian
 {
     private const int MaxIterations = 100;
     private const double Enough = 1e-5;
 
     /// <summary>The median of rows [n, d]: [d].</summary>
-    internal static Tensor Of(Tensor rows)
+    public static Tensor Of(Tensor rows)
     {
         using var scope = NewDisposeScope();
         var median = rows.mean([0]);

@@ -98,7 +98,12 @@ public static class TrainJson
         {
             var settings = new CoderSettings
             {
-                Architecture = architecture, Options = options, Optimizer = Optimizer, Schedule = Schedule, Dead = Dead, FirstStep = FirstStep,
+                Architecture = architecture,
+                Options = options,
+                Optimizer = Optimizer,
+                Schedule = Schedule,
+                Dead = Dead,
+                FirstStep = FirstStep,
             };
             return Update is null ? settings : settings with { Update = Update };
         }

@@ -86,7 +86,10 @@ public abstract class TrainableCoder : IDisposable
         using var frozen = no_grad();
         return Build((card ?? new CoderCard { Architecture = Frozen, Inputs = 0, Features = 0, Outputs = 0 }) with
         {
-            Architecture = Frozen, Inputs = Shape.Width, Features = Shape.Features, Outputs = Shape.OutputWidth,
+            Architecture = Frozen,
+            Inputs = Shape.Width,
+            Features = Shape.Features,
+            Outputs = Shape.OutputWidth,
         });
     }
 

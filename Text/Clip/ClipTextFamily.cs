@@ -16,7 +16,14 @@ public sealed class ClipTextFamily : ModelFamily<ClipTextConfig>
     /// <inheritdoc/>
     protected override ClipTextConfig TinyConfig => new()
     {
-        Width = 16, Layers = 2, Heads = 2, Hidden = 24, Vocabulary = 40, Context = 8, EndId = 39, Projection = 12,
+        Width = 16,
+        Layers = 2,
+        Heads = 2,
+        Hidden = 24,
+        Vocabulary = 40,
+        Context = 8,
+        EndId = 39,
+        Projection = 12,
     };
 
     /// <inheritdoc/>

@@ -123,6 +123,57 @@ public sealed class JudgingTests
     }
 
     [Fact]
+    public void Targets_that_share_a_pass_give_the_maps_they_give_alone()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Tiny.Vit();
+        using var pictures = Tiny.Pictures(3);
+        Target[] targets = [new ClassLogit(2), new LogitDifference(0, 1), new ChosenClass()];
+        foreach (var name in new[] { "layer-cam", "gradient-x-input", "occlusion" })
+        {
+            var method = AttributionMethod.Named(name);
+            var together = method.Explain(model, pictures, new PerExample(targets));
+            for (var k = 0; k < targets.Length; k++)
+            {
+                var alone = method.Explain(model, pictures.narrow(0, k, 1), targets[k])[0];
+                Assert.Equal(alone.Target, together[k].Target);
+                Assert.Equal(alone.Score!.Value, together[k].Score!.Value, 1e-4);
+                Assert.All(alone.Heatmap.OnPicture(0).Zip(together[k].Heatmap.OnPicture(0)), pair => Assert.Equal(pair.First, pair.Second, 1e-4f));
+            }
+        }
+        Assert.Throws<OptionsException>(() => AttributionMethod.Named("layer-cam").Explain(model, pictures, new PerExample(targets[..2])));
+    }
+
+    [Fact]
+    public void Scores_of_two_sets_are_put_together_as_if_they_were_one()
+    {
+        double[] first = [0.1, 0.4, 0.9], second = [0.2, 0.3, 0.8, 1.0];
+        var (whole, together) = (Score([.. first, .. second]), MethodScore.Together([Score(first), Score(second)]));
+        Assert.Equal(7, together.Pictures);
+        Assert.Equal(whole.EnergyAmongObjects, together.EnergyAmongObjects, 1e-12);
+        Assert.Equal(whole.EnergyError, together.EnergyError, 1e-12);
+        Assert.Throws<OptionsException>(() => MethodScore.Together([Score(first), Score(second) with { Method = "other" }]));
+    }
+
+    private static MethodScore Score(double[] shares)
+    {
+        var mean = shares.Average();
+        return new MethodScore
+        {
+            Method = "one",
+            IsBaseline = false,
+            UsesTarget = true,
+            Pictures = shares.Length,
+            EnergyAmongObjects = mean,
+            EnergyError = Math.Sqrt(shares.Sum(share => (share - mean) * (share - mean)) / (shares.Length - 1) / shares.Length),
+            AreaAmongObjects = 0.5,
+            EnergyOfPicture = mean,
+            AreaOfPicture = 0.5,
+            Pointing = mean,
+        };
+    }
+
+    [Fact]
     public void Shuffled_weights_change_a_gradients_map_but_not_the_centre()
     {
         using var scope = NewDisposeScope();

@@ -36,6 +36,8 @@ public sealed class MethodContracts
             Assert.Equal(method.Signed, together[k].Signed);
             if (!method.Signed) Assert.True(together[k].Heatmap.Values.ToArray().All(value => value >= 0), "negative values in a map that says it has none");
             if (method.IsBaseline) continue;
+            // What is announced before the work is what the work then takes: a differentiated pass counts as three.
+            Assert.InRange(method.Passes(together[k].Heatmap.Layout, s_quick), together[k].Forwards / 2, 3 * together[k].Forwards);
             var alone = method.Explain(model, pictures.narrow(0, k, 1), options: s_quick)[0];
             Close.Check($"picture {k}", tensor(together[k].Heatmap.Values.ToArray()), tensor(alone.Heatmap.Values.ToArray()), 1e-6, 1e-3);
         }

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using Prisma.Cli;
 using Prisma.Core;
 using static TorchSharp.torch;
 
@@ -13,13 +12,13 @@ public sealed class ClipVerbTests
     {
         using var folder = new TempFolder();
         var from = Fixture.Path("models/prisma_from_open_clip_text");
-        var (code, errors, _) = Run("cache", "--model", from, "--tensors", Path.Combine(from, "expected.safetensors").Replace("expected", "inputs"), "--out", folder["out.safetensors"]);
+        var (code, errors, _) = VerbRun.Of("cache", "--model", from, "--tensors", Path.Combine(from, "expected.safetensors").Replace("expected", "inputs"), "--out", folder["out.safetensors"]);
         Assert.Equal(2, code);
         Assert.Contains("inputs.safetensors", errors, StringComparison.Ordinal);
 
         using (var expected = TensorSource.Open(Path.Combine(from, "expected.safetensors")))
             Safetensors.Write(folder["in.safetensors"], [expected.Get("input")]);
-        Assert.Equal(0, Run("cache", "--model", from, "--tensors", folder["in.safetensors"], "--out", folder["out.safetensors"],
+        Assert.Equal(0, VerbRun.Of("cache", "--model", from, "--tensors", folder["in.safetensors"], "--out", folder["out.safetensors"],
             "--hooks", "text.*", "--process", "fold-value-biases").Code);
         using var cache = TensorSource.Open(Path.Combine(from, "cache.safetensors"));
         using var written = TensorSource.Open(folder["out.safetensors"]);
@@ -27,7 +26,7 @@ public sealed class ClipVerbTests
         foreach (var wanted in cache.Tensors) Close.Check(wanted.Name, written.Get("text." + wanted.Name).ToTensor(), wanted.ToTensor());
         Assert.True(written.Contains("output.text_embeds"));
         Assert.DoesNotContain(written.Names, name => name.StartsWith("vision.", StringComparison.Ordinal));
-        Assert.Equal(2, Run("cache", "--model", from, "--tensors", folder["in.safetensors"], "--out", folder["x.safetensors"], "--process", "fold-lm").Code);
+        Assert.Equal(2, VerbRun.Of("cache", "--model", from, "--tensors", folder["in.safetensors"], "--out", folder["x.safetensors"], "--process", "fold-lm").Code);
     }
 
     [Fact]
@@ -47,22 +46,15 @@ public sealed class ClipVerbTests
              "crop_size":{"height":32,"width":32},"do_normalize":true,"image_mean":[0.5,0.5,0.5],"image_std":[0.3,0.3,0.3]}
             """);
         var picture = Fixture.Path("imaging/rgb.png");
-        var (code, errors, output) = Run("classify", "--model", copy.Path, "--labels", "red circle, cat,dog", "--template", "{}", "--json", picture);
+        var (code, errors, output) = VerbRun.Of("classify", "--model", copy.Path, "--labels", "red circle, cat,dog", "--template", "{}", "--json", picture);
         Assert.True(code == 0, errors);
         using var json = JsonDocument.Parse(output);
         var classes = json.RootElement[0].GetProperty("classes").EnumerateArray().ToList();
         Assert.Equal(["cat", "dog", "red circle"], classes.Select(answer => answer.GetProperty("label").GetString()).Order());
         Assert.Equal(1, classes.Sum(answer => answer.GetProperty("probability").GetDouble()), 1e-4);
 
-        (code, errors, _) = Run("classify", "--model", copy.Path, picture);
+        (code, errors, _) = VerbRun.Of("classify", "--model", copy.Path, picture);
         Assert.Equal(2, code);
         Assert.Contains("--labels", errors, StringComparison.Ordinal);
-    }
-
-    private static (int Code, string Errors, string Output) Run(params string[] args)
-    {
-        using var output = new StringWriter();
-        using var errors = new StringWriter();
-        return (CommandLine.Run(args, output, errors), errors.ToString(), output.ToString());
     }
 }

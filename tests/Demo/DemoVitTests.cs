@@ -8,7 +8,15 @@ public sealed class DemoVitTests
 {
     private static readonly DemoVitOptions _small = new()
     {
-        Width = 16, Layers = 1, Heads = 2, Hidden = 32, Patch = 16, Steps = 3, BatchSize = 8, WarmUp = 1, HeldOut = 20,
+        Width = 16,
+        Layers = 1,
+        Heads = 2,
+        Hidden = 32,
+        Patch = 16,
+        Steps = 3,
+        BatchSize = 8,
+        WarmUp = 1,
+        HeldOut = 20,
     };
 
     [Fact]

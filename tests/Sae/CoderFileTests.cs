@@ -101,19 +101,11 @@ public sealed class CoderFileTests
             Assert.Contains(part, error.Message, StringComparison.Ordinal);
     }
 
-    [Fact]
-    public void A_format_of_another_library_is_named()
-    {
-        using var folder = new TempFolder();
-        folder.Put("cfg.json", Encoding.UTF8.GetBytes("{\"k\": 2}"));
-        folder.Put("sae.safetensors", [1, 2, 3]);
-        Assert.Contains("sparsify", Assert.Throws<CheckpointException>(() => CoderFile.Open(folder.Path)).Message, StringComparison.Ordinal);
-    }
-
     [Theory]
     [InlineData("prisma_topk", "weights.pt")]
     [InlineData("prisma_pickled", "n_images_130007.pt")]
     [InlineData("saelens6_topk", "sae_weights.safetensors")]
+    [InlineData("dictionary_learning_AutoEncoder", "ae.pt")]
     public void A_truncated_file_is_refused_with_its_name(string name, string file)
     {
         using var folder = new TempFolder();

@@ -28,6 +28,15 @@ public sealed class CoderLeakTests
             using var x = randn(5, 8);
             using var encoded = SaeEncode.Run(coder, x);
         }
+        foreach (var name in new[] { "circuit_tracer_plt_topk", "circuit_tracer_clt_jumprelu", "dictionary_learning_batchtopk_crosscoder_decoupled", "openai_v5_topk_identity", "sparsify_groupmax" })
+        {
+            using var folder = new TempFolder();
+            using var coder = CoderFile.OpenAny(Fixture.Path($"saes/{name}"));
+            using var expected = TensorSource.Open(Fixture.Path($"saes/{name}/expected.safetensors"));
+            using var x = expected.Get("x").ToTensor();
+            using var encoded = SaeEncode.Run(coder, x);
+            CoderWriters.Named("prisma-sae/1").Write(coder, folder.Path);
+        }
         using var model = Models.Catalog.Families.Single(family => family.Name == "vit").Tiny();
         using var inputs = new TinyInput(model);
         var card = Toy.Card("standard") with { Reads = [Site.Ln2Normalized[0]], Writes = [Site.MlpOut[1]], Origin = new Provenance { Scope = TokenScope.Patches } };

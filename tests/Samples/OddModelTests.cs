@@ -48,9 +48,14 @@ public sealed class OddModelTests : IDisposable
         Tensor Random(params long[] shape) => randn(shape, generator: generator) * 0.2;
         var weights = new Dictionary<string, Tensor>
         {
-            ["reg_token"] = zeros(1, 0, 16), ["pos_embed"] = Random(1, 16, 16), ["patch_embed.proj.weight"] = Random(16, 3, 4, 4),
-            ["patch_embed.proj.bias"] = Random(16), ["fc_norm.weight"] = Random(16) + 1, ["fc_norm.bias"] = Random(16),
-            ["head.weight"] = Random(5, 16), ["head.bias"] = Random(5),
+            ["reg_token"] = zeros(1, 0, 16),
+            ["pos_embed"] = Random(1, 16, 16),
+            ["patch_embed.proj.weight"] = Random(16, 3, 4, 4),
+            ["patch_embed.proj.bias"] = Random(16),
+            ["fc_norm.weight"] = Random(16) + 1,
+            ["fc_norm.bias"] = Random(16),
+            ["head.weight"] = Random(5, 16),
+            ["head.bias"] = Random(5),
         };
         for (var i = 0; i < 2; i++)
         {

@@ -1,0 +1,122 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Prisma.Core;
+using Prisma.Sae;
+
+namespace Prisma.Cli.Commands;
+
+/// <summary>Trains sparse coders; a run that was stopped or killed goes on with the same command.</summary>
+internal sealed class SaeTrainCommand : Verb
+{
+    internal override string Name => "sae train";
+
+    internal override string Description =>
+        "Trains sparse coders on stored activations or straight from a model. Stopped or killed, the same command goes on.\n"
+        + $"Presets: {string.Join(", ", Presets.All.Keys)}.\n"
+        + "Example: prisma sae train --data acts --hook blocks.4.hook_resid_post --arch topk --k 32 --expansion 8 --steps 2000 --out run";
+
+    internal override void Fill(Command command, Terminal terminal)
+    {
+        var config = new Option<string?>("--config") { HelpName = "FILE", Description = "A run as JSON: steps, batch_rows, seed, coders [{name, preset, reads, writes, features, options, …}]" };
+        var data = new Option<string?>("--data") { HelpName = "FOLDER|FILE", Description = "Harvested shards, or a file with matrices [rows, d] (with --init: batch.0, batch.1, … or x [+ y])" };
+        var model = Common.Model(command, required: false);
+        var images = Common.Images(command, required: false);
+        var hook = new Option<string?>("--hook") { HelpName = "PLACE", Description = "What the coder reads: a place, or a matrix of the file" };
+        var target = new Option<string?>("--target-hook") { HelpName = "PLACE", Description = "What it predicts, for a transcoder; default: what it reads" };
+        var arch = new Option<string?>("--arch") { HelpName = "NAME", Description = $"The architecture: {string.Join(", ", ArchitectureCatalog.Default.Names)}" };
+        var preset = new Option<string?>("--preset") { HelpName = "NAME", Description = "Settings by name; --arch alone takes the architecture's defaults" };
+        var k = new Option<double?>("--k") { HelpName = "N", Description = "Active features per row" };
+        var features = new Option<int?>("--features") { HelpName = "N", Description = "Number of features" };
+        var expansion = new Option<double?>("--expansion") { HelpName = "X", Description = "Number of features as a multiple of the width" };
+        var rate = new Option<double?>("--lr") { HelpName = "X", Description = "Step size" };
+        var steps = new Option<long?>("--steps") { HelpName = "N", Description = "Steps of training" };
+        var batch = new Option<int?>("--batch") { HelpName = "N", Description = "Rows per step (default 4096)" };
+        var start = new Option<string?>("--init") { HelpName = "FILE", Description = "Start from a reference's init.* tensors and write a trace to compare with its own" };
+        var hyper = new Option<string?>("--hyper") { HelpName = "FILE", Description = "With --init: the reference's trainer and hyperparameters" };
+        var inOrder = new Option<bool>("--no-shuffle") { Description = "Take rows in their own order" };
+        var layout = new Option<string>("--to") { HelpName = "LAYOUT", DefaultValueFactory = _ => "prisma-sae/1", Description = "The layout of the finished coders" };
+        var output = Common.Out(command, "The run's folder");
+        foreach (var option in new Option[] { config, data, hook, target, arch, preset, k, features, expansion, rate, steps, batch, start, hyper, inOrder, layout }) command.Options.Add(option);
+        var seed = Common.Seed(command);
+        var threads = Common.Threads(command);
+        var json = Common.Json(command);
+        var force = Common.Force(command);
+        command.SetAction((parsed, stop) =>
+        {
+            Common.UseThreads(parsed.GetValue(threads));
+            var folder = parsed.GetValue(output)!;
+            if (parsed.GetValue(start) is { } init)
+            {
+                Trace(init, Needed(parsed, data), Needed(parsed, hyper), parsed.GetValue(preset), parsed.GetValue(steps), folder, Common.Existing(parsed.GetValue(force)), terminal);
+                return Task.FromResult(ExitCode.Good);
+            }
+            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
+            var run = RunConfig.Read(parsed.GetValue(config) is { } file ? JsonObjectOf(file) : FromOptions(parsed), source.Columns);
+            var measured = TrainFolder.Run(
+                folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)), new TrainConsole(terminal), stop);
+            if (parsed.GetValue(json)) terminal.Json(measured);
+            else
+                terminal.Table(["coder", "step", "L0", "explained variance", "dead", "loss"], measured.Select(IReadOnlyList<string> (last) =>
+                    [last.Coder, $"{last.Step}", $"{last.L0:f1}", $"{last.ExplainedVariance:f4}", $"{last.Dead:P1}", $"{last.Loss:g5}"]));
+            terminal.Remark($"Wrote {folder}.");
+            return Task.FromResult(ExitCode.Good);
+        });
+
+        List<string> Hooks(ParseResult parsed) => [.. new[] { parsed.GetValue(hook), parsed.GetValue(target) }.OfType<string>()];
+
+        JsonObject FromOptions(ParseResult parsed)
+        {
+            if (parsed.GetValue(arch) is null && parsed.GetValue(preset) is null) throw new OptionsException("Say what to train: --config FILE, --preset NAME or --arch NAME.");
+            var coder = new JsonObject { ["name"] = "coder", ["optimizer"] = new JsonObject(), ["options"] = new JsonObject() };
+            if (parsed.GetValue(preset) is { } named) coder["preset"] = named;
+            if (parsed.GetValue(arch) is { } architecture) coder["architecture"] = architecture;
+            if (parsed.GetValue(hook) is { } reads) coder["reads"] = reads;
+            if (parsed.GetValue(target) is { } writes) (coder["writes"], coder["options"]!["input_bias"]) = (writes, "none");
+            if (parsed.GetValue(features) is { } number) coder["features"] = number;
+            if (parsed.GetValue(expansion) is { } times) coder["expansion"] = times;
+            if (parsed.GetValue(k) is { } active) coder["options"]!["k"] = active;
+            if (parsed.GetValue(rate) is { } size) coder["optimizer"]!["learning_rate"] = size;
+            var run = new JsonObject
+            {
+                ["steps"] = parsed.GetValue(steps) ?? throw new OptionsException("Give --steps, the number of steps."),
+                ["seed"] = parsed.GetValue(seed),
+                ["coders"] = new JsonArray(coder),
+            };
+            if (parsed.GetValue(batch) is { } rows) run["batch_rows"] = rows;
+            return run;
+        }
+    }
+
+    private static string Needed(ParseResult parsed, Option<string?> option) =>
+        parsed.GetValue(option) ?? throw new OptionsException($"--init needs {option.Name} as well.");
+
+    private static JsonObject JsonObjectOf(string file)
+    {
+        if (!File.Exists(file)) throw new OptionsException($"There is no file '{file}'.");
+        try
+        {
+            return JsonNode.Parse(File.ReadAllText(file), documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }) as JsonObject
+                ?? throw new OptionsException($"'{file}' holds no JSON object.");
+        }
+        catch (JsonException e)
+        {
+            throw new OptionsException($"'{file}' is no JSON: {e.Message}");
+        }
+    }
+
+    private static void Trace(
+        string init, string data, string hyper, string? preset, long? steps, string folder, ExistingFile existing, Terminal terminal)
+    {
+        var reference = ReferenceSettings.Read(JsonObjectOf(hyper), preset);
+        using var start = TensorSource.Open(init);
+        using var rows = TensorSource.Open(data);
+        var batches = ReferenceBatches.Read(rows, reference.BatchRows, steps);
+        var trace = ReferenceTrace.Run(reference, start, batches, reference.TotalSteps ?? batches.Count);
+        Directory.CreateDirectory(folder);
+        var path = Path.Combine(folder, "trace.safetensors");
+        Safetensors.Write(path, trace.Select(entry => (entry.Key, entry.Value)), new Dictionary<string, string> { ["format"] = "pt" }, existing);
+        foreach (var tensor in trace.Values.Concat(batches.SelectMany(batch => new[] { batch.Inputs, batch.Targets }))) tensor.Dispose();
+        terminal.Remark($"Wrote {path}.");
+    }
+}

@@ -1,0 +1,25 @@
+namespace Prisma.Core;
+
+/// <summary>A drawn mask as a choice of tokens.</summary>
+public static class TokenMask
+{
+    /// <summary>
+    /// The tokens that lie on the mask's bright half: the mask is stretched over the grid by area means, and a token belongs to it where the
+    /// mean of its brightest channel is at least one half. Tokens without a place never do. Every frame of a video has the same mask.
+    /// </summary>
+    /// <exception cref="OptionsException">The mask covers no token.</exception>
+    public static IReadOnlyList<int> Under(RgbImage mask, TokenLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(mask);
+        ArgumentNullException.ThrowIfNull(layout);
+        var cells = mask.Resize(layout.Columns, layout.Rows, ResizeFilter.Box);
+        var tokens = new List<int>();
+        for (var frame = 0; frame < layout.Frames; frame++)
+            for (var row = 0; row < layout.Rows; row++)
+                for (var column = 0; column < layout.Columns; column++)
+                    if (cells[column, row] is var (r, g, b) && Math.Max(r, Math.Max(g, b)) >= 128) tokens.Add(layout.TokenAt(frame, row, column));
+        return tokens.Count > 0
+            ? tokens
+            : throw new OptionsException($"The mask of {mask.Width}x{mask.Height} is bright on none of the {layout.Rows}x{layout.Columns} patches, so nothing would be edited.");
+    }
+}

@@ -1,0 +1,59 @@
+using static TorchSharp.torch;
+
+namespace Prisma.Sae;
+
+/// <summary>Options of the MSAE architecture.</summary>
+public sealed record MsaeOptions : SelectiveOptions
+{
+    /// <summary>The budgets besides k, 2·k, 4·k, … up to all features are formed from; null doubles k until all features are used.</summary>
+    public IReadOnlyList<int>? Levels { get; init; }
+
+    /// <summary>Whether the sparsest level weighs most (m, m − 1, …, 1); otherwise all weigh alike.</summary>
+    public bool ReverseWeights { get; init; }
+
+    /// <inheritdoc/>
+    public override void Validate(CoderShape shape, IList<string> faults)
+    {
+        base.Validate(shape, faults);
+        if (Levels is { } levels && (levels.Count == 0 || levels.Any(level => level < 1 || level > shape.Features) || levels.Zip(levels.Skip(1)).Any(pair => pair.First >= pair.Second)))
+            faults.Add($"levels [{string.Join(", ", levels)}] must rise within 1 to {shape.Features}");
+    }
+
+    /// <summary>The budgets, rising.</summary>
+    internal IReadOnlyList<int> Budgets(int features)
+    {
+        if (Levels is not null) return Levels;
+        var budgets = new List<int>();
+        for (var k = (int)K; k < features; k *= 2) budgets.Add(k);
+        return [.. budgets, features];
+    }
+}
+
+/// <summary>
+/// The same features at several budgets of activity at once, so that one model serves every budget: Σ α·nmse(x, x̂_k) / Σ α. Run with all its
+/// positive features. "Interpreting CLIP with Hierarchical Sparse Autoencoders" (Zaigrajew et al. 2025).
+/// </summary>
+[TrainedArchitecture("msae")]
+public sealed class TrainedMsae(CoderShape shape, MsaeOptions options, long seed) : SelectiveCoder(shape, options, seed)
+{
+    /// <inheritdoc/>
+    public override string Frozen => "standard";
+
+    private protected override Tensor Select(Tensor ranked, StepInfo step) => ranked.relu();
+
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    {
+        var budgets = options.Budgets(Shape.Features);
+        double Alpha(int level) => options.ReverseWeights ? budgets.Count - level : 1;
+        var total = Enumerable.Range(0, budgets.Count).Sum(Alpha);
+        for (var level = 0; level < budgets.Count; level++)
+        {
+            var codes = budgets[level] == Shape.Features ? forward.Codes : DeadLoss.Largest(forward.Codes, budgets[level]);
+            var guess = Complete(Decode(codes, forward.Lengths) + Bias, forward.Normed, batch.Inputs);
+            yield return new LossTerm($"level_{budgets[level]}", ReconstructionLoss.Fvu.Loss(guess, batch.Targets), Alpha(level) / total);
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override ISparseCoder Build(CoderCard card) => new StandardCoder(card, RankedWeights());
+}
