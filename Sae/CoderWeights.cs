@@ -64,8 +64,12 @@ public sealed class CoderWeights
     {
         var norms = Decoder.norm(1);
         norms = norms.masked_fill(norms.eq(0), 1);
-        return (With(encoder: Encoder * norms.unsqueeze(1), encoderBias: EncoderBias * norms, decoder: Decoder / norms.unsqueeze(1)), norms);
+        return (MoveLengths(norms), norms);
     }
+
+    /// <summary>The same coder with decoder rows divided by lengths [F], none of them zero, and encoder rows and biases multiplied.</summary>
+    internal CoderWeights MoveLengths(Tensor lengths) =>
+        With(encoder: Encoder * lengths.unsqueeze(1), encoderBias: EncoderBias * lengths, decoder: Decoder / lengths.unsqueeze(1));
 
     /// <summary>The same coder with decoder rows multiplied by factors [F].</summary>
     internal CoderWeights ScaleDecoder(Tensor factors) => With(decoder: Decoder * factors.unsqueeze(1));

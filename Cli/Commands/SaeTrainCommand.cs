@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Prisma.Core;
 using Prisma.Sae;
@@ -52,7 +51,7 @@ internal sealed class SaeTrainCommand : Verb
                 return Task.FromResult(ExitCode.Good);
             }
             using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
-            var run = RunConfig.Read(parsed.GetValue(config) is { } file ? JsonObjectOf(file) : FromOptions(parsed), source.Columns);
+            var run = RunConfig.Read(parsed.GetValue(config) is { } file ? TrainJson.Open(file) : FromOptions(parsed), source.Columns);
             var measured = TrainFolder.Run(
                 folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)), new TrainConsole(terminal), stop);
             if (parsed.GetValue(json)) terminal.Json(measured);
@@ -91,24 +90,10 @@ internal sealed class SaeTrainCommand : Verb
     private static string Needed(ParseResult parsed, Option<string?> option) =>
         parsed.GetValue(option) ?? throw new OptionsException($"--init needs {option.Name} as well.");
 
-    private static JsonObject JsonObjectOf(string file)
-    {
-        if (!File.Exists(file)) throw new OptionsException($"There is no file '{file}'.");
-        try
-        {
-            return JsonNode.Parse(File.ReadAllText(file), documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true }) as JsonObject
-                ?? throw new OptionsException($"'{file}' holds no JSON object.");
-        }
-        catch (JsonException e)
-        {
-            throw new OptionsException($"'{file}' is no JSON: {e.Message}");
-        }
-    }
-
     private static void Trace(
         string init, string data, string hyper, string? preset, long? steps, string folder, ExistingFile existing, Terminal terminal)
     {
-        var reference = ReferenceSettings.Read(JsonObjectOf(hyper), preset);
+        var reference = ReferenceSettings.Read(TrainJson.Open(hyper), preset);
         using var start = TensorSource.Open(init);
         using var rows = TensorSource.Open(data);
         var batches = ReferenceBatches.Read(rows, reference.BatchRows, steps);

@@ -12,11 +12,7 @@ public sealed class TrainedAbsTopK(CoderShape shape, SelectiveOptions options, l
     /// <inheritdoc/>
     public override string Frozen => "abstopk";
 
-    private protected override Tensor Select(Tensor ranked, StepInfo step)
-    {
-        var places = ranked.detach().abs().topk((int)StepK(step), 1, sorted: false).indexes;
-        return ranked.zeros_like().scatter(1, places, ranked.gather(1, places));
-    }
+    private protected override Tensor Select(Tensor ranked, StepInfo step) => Largest.OfMagnitudes(ranked, (int)StepK(step));
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new AbsTopKCoder(card, RankedWeights(), (int)K);

@@ -1,5 +1,3 @@
-using static TorchSharp.torch;
-
 namespace Prisma.Sae;
 
 /// <summary>
@@ -7,13 +5,4 @@ namespace Prisma.Sae;
 /// "BatchTopK Sparse Autoencoders" (Bussmann et al. 2024).
 /// </summary>
 [TrainedArchitecture("batchtopk")]
-public sealed class TrainedBatchTopK(CoderShape shape, SelectiveOptions options, long seed) : SelectiveCoder(shape, options, seed)
-{
-    /// <inheritdoc/>
-    public override string Frozen => "batchtopk";
-
-    private protected override Tensor Select(Tensor ranked, StepInfo step) => BatchSelection.Largest(ranked, StepK(step));
-
-    /// <inheritdoc/>
-    protected override ISparseCoder Build(CoderCard card) => new BatchTopKCoder(card, RankedWeights(), K, Threshold < 0 ? null : Threshold);
-}
+public sealed class TrainedBatchTopK(CoderShape shape, SelectiveOptions options, long seed) : BatchwiseCoder(shape, options, seed);

@@ -12,7 +12,7 @@ public sealed class TrainedHierarchicalTopK(CoderShape shape, SelectiveOptions o
     /// <inheritdoc/>
     public override string Frozen => "topk";
 
-    private protected override Tensor Select(Tensor ranked, StepInfo step) => DeadLoss.Largest(ranked, (int)StepK(step)).relu();
+    private protected override Tensor Select(Tensor ranked, StepInfo step) => Largest.OfRows(ranked, (int)StepK(step)).relu();
 
     // One running sum of feature rows: after j of them it is the prediction with j features.
     private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)

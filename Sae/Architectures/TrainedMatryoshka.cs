@@ -42,13 +42,8 @@ public sealed record MatryoshkaOptions : SelectiveOptions
 /// Features with Matryoshka Sparse Autoencoders" (Bussmann et al. 2025).
 /// </summary>
 [TrainedArchitecture("matryoshka")]
-public sealed class TrainedMatryoshka(CoderShape shape, MatryoshkaOptions options, long seed) : SelectiveCoder(shape, options, seed)
+public sealed class TrainedMatryoshka(CoderShape shape, MatryoshkaOptions options, long seed) : BatchwiseCoder(shape, options, seed)
 {
-    /// <inheritdoc/>
-    public override string Frozen => "batchtopk";
-
-    private protected override Tensor Select(Tensor ranked, StepInfo step) => BatchSelection.Largest(ranked, StepK(step));
-
     private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
     {
         var ends = options.Ends(Shape.Features);
@@ -63,7 +58,4 @@ public sealed class TrainedMatryoshka(CoderShape shape, MatryoshkaOptions option
                 k == ends.Count - 1 ? "reconstruction" : $"prefix_{ends[k]}", options.Weights is { } weights ? distance * weights[k] : distance, share);
         }
     }
-
-    /// <inheritdoc/>
-    protected override ISparseCoder Build(CoderCard card) => new BatchTopKCoder(card, RankedWeights(), options.K, Threshold < 0 ? null : Threshold);
 }

@@ -5,7 +5,7 @@ namespace Prisma.Sae;
 /// <summary>Options of the MSAE architecture.</summary>
 public sealed record MsaeOptions : SelectiveOptions
 {
-    /// <summary>The budgets besides k, 2·k, 4·k, … up to all features are formed from; null doubles k until all features are used.</summary>
+    /// <summary>The budgets of activity, rising; null takes k, 2·k, 4·k, … and all features.</summary>
     public IReadOnlyList<int>? Levels { get; init; }
 
     /// <summary>Whether the sparsest level weighs most (m, m − 1, …, 1); otherwise all weigh alike.</summary>
@@ -48,7 +48,7 @@ public sealed class TrainedMsae(CoderShape shape, MsaeOptions options, long seed
         var total = Enumerable.Range(0, budgets.Count).Sum(Alpha);
         for (var level = 0; level < budgets.Count; level++)
         {
-            var codes = budgets[level] == Shape.Features ? forward.Codes : DeadLoss.Largest(forward.Codes, budgets[level]);
+            var codes = budgets[level] == Shape.Features ? forward.Codes : Largest.OfRows(forward.Codes, budgets[level]);
             var guess = Complete(Decode(codes, forward.Lengths) + Bias, forward.Normed, batch.Inputs);
             yield return new LossTerm($"level_{budgets[level]}", ReconstructionLoss.Fvu.Loss(guess, batch.Targets), Alpha(level) / total);
         }

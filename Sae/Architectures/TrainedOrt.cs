@@ -29,11 +29,8 @@ public sealed record OrtOptions : SelectiveOptions
 /// "OrtSAE: Orthogonal Sparse Autoencoders Uncover Atomic Features" (Korznikov et al. 2025).
 /// </summary>
 [TrainedArchitecture("ort")]
-public sealed class TrainedOrt(CoderShape shape, OrtOptions options, long seed) : SelectiveCoder(shape, options, seed)
+public sealed class TrainedOrt(CoderShape shape, OrtOptions options, long seed) : BatchwiseCoder(shape, options, seed)
 {
-    /// <inheritdoc/>
-    public override string Frozen => "batchtopk";
-
     /// <summary>The penalty with all features in one random order cut into chunks: a scalar, differentiable.</summary>
     internal static Tensor Penalty(Tensor decoder, int chunkFeatures, ulong seed)
     {
@@ -51,14 +48,9 @@ public sealed class TrainedOrt(CoderShape shape, OrtOptions options, long seed) 
         return sum! / features;
     }
 
-    private protected override Tensor Select(Tensor ranked, StepInfo step) => BatchSelection.Largest(ranked, StepK(step));
-
     private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
     {
         foreach (var term in base.Terms(forward, prediction, batch, step)) yield return term;
         if (step.Step % options.Every == 0) yield return new LossTerm("orthogonality", Penalty(Decoder, options.ChunkFeatures, step.Seed), options.Orthogonality);
     }
-
-    /// <inheritdoc/>
-    protected override ISparseCoder Build(CoderCard card) => new BatchTopKCoder(card, RankedWeights(), K, Threshold < 0 ? null : Threshold);
 }

@@ -33,14 +33,14 @@ public sealed class TrainedTopK(CoderShape shape, TopKOptions options, long seed
     public override string Frozen => "topk";
 
     private protected override Tensor Select(Tensor ranked, StepInfo step) =>
-        options.RectifiesFirst ? Chosen(ranked, (int)StepK(step)) : DeadLoss.Largest(ranked, (int)StepK(step)).relu();
+        options.RectifiesFirst ? Chosen(ranked, (int)StepK(step)) : Largest.OfRows(ranked, (int)StepK(step)).relu();
 
     private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
     {
         foreach (var term in base.Terms(forward, prediction, batch, step)) yield return term;
         if (options.Multi == 0) yield break;
         var ranked = options.MultiTrainsEncoder ? forward.Ranked : forward.Ranked.detach();
-        var more = DeadLoss.Largest(ranked, (int)Math.Min(4 * StepK(step), Shape.Features)).relu();
+        var more = Largest.OfRows(ranked, (int)Math.Min(4 * StepK(step), Shape.Features)).relu();
         var second = forward.Normed.Undo(Decode(more, forward.Lengths) + Bias);
         yield return new LossTerm("multi", Distance(second, batch.Targets), options.Multi);
     }

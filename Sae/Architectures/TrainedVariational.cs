@@ -38,9 +38,7 @@ public sealed class TrainedVariational(CoderShape shape, VariationalOptions opti
         using var generator = new Generator(step.Seed);
         var mean = ranked.relu();
         var drawn = mean + randn(mean.shape, generator: generator) * options.Sigma;
-        if (!options.KeepsLargest) return drawn;
-        var places = drawn.detach().abs().topk((int)StepK(step), 1, sorted: false).indexes;
-        return drawn.zeros_like().scatter(1, places, drawn.gather(1, places));
+        return options.KeepsLargest ? Largest.OfMagnitudes(drawn, (int)StepK(step)) : drawn;
     }
 
     private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)

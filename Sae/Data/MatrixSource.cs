@@ -8,7 +8,7 @@ namespace Prisma.Sae;
 /// Matrices in memory as a source: in their own order, or in a new order each round that the seed decides. What is left of a round too short for
 /// a batch is skipped.
 /// </summary>
-public sealed class MatrixSource : IActivationSource, IDisposable
+public sealed class MatrixSource : IActivationSource, IRowPieces, IDisposable
 {
     private const long DigestRows = 4096;
 
@@ -43,13 +43,10 @@ public sealed class MatrixSource : IActivationSource, IDisposable
     /// <inheritdoc/>
     public string Fingerprint { get; }
 
+    long IRowPieces.Rows => _rows;
+
     /// <inheritdoc/>
-    public IEnumerable<ActivationBatch> Open(int batchRows, Cursor from, CancellationToken stop)
-    {
-        ArgumentOutOfRangeException.ThrowIfLessThan(batchRows, 1);
-        if (batchRows > _rows) throw new OptionsException($"A batch of {batchRows} rows needs more than the {_rows} rows of the data.");
-        return Batches(batchRows, from, stop);
-    }
+    public IEnumerable<ActivationBatch> Open(int batchRows, Cursor from, CancellationToken stop) => RowBatches.Open(this, batchRows, from, stop);
 
     /// <inheritdoc/>
     public void Dispose()
@@ -57,22 +54,28 @@ public sealed class MatrixSource : IActivationSource, IDisposable
         foreach (var matrix in _columns.Values) matrix.Dispose();
     }
 
-    private IEnumerable<ActivationBatch> Batches(int batchRows, Cursor from, CancellationToken stop)
+    // A round is one stretch over the matrices themselves.
+    IEnumerable<RowPiece> IRowPieces.From(long round, long row, long limit, CancellationToken stop)
     {
-        var perRound = _rows / batchRows;
-        using var order = new RoundOrder(_rows, _seed);
-        for (var batch = from.Rows / batchRows; ; batch++)
+        for (; ; round++)
         {
             stop.ThrowIfCancellationRequested();
-            order.Turn(batch / perRound);
-            yield return Batch(order, batch % perRound * batchRows, batchRows, new Cursor((batch + 1) * batchRows));
+            yield return Round(round);
         }
     }
 
-    private ActivationBatch Batch(RoundOrder order, long start, int rows, Cursor after)
+    private RowPiece Round(long round)
     {
         using var scope = NewDisposeScope();
-        return new ActivationBatch(_columns.ToDictionary(column => column.Key, column => order.Rows(column.Value, start, rows), StringComparer.Ordinal), after);
+        return new RowPiece(_columns.ToDictionary(column => column.Key, column => column.Value.alias(), StringComparer.Ordinal), Order(round), round, 0);
+    }
+
+    private long[] Order(long round)
+    {
+        if (_seed is not { } seed) return Shuffle.Rows(_rows, null);
+        using var generator = new Generator(Seeds.Mixed(seed, round));
+        using var order = randperm(_rows, generator: generator);
+        return order.data<long>().ToArray();
     }
 
     private void Check(string name, Tensor matrix)

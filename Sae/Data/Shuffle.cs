@@ -9,10 +9,10 @@ internal static class Shuffle
         var order = new int[count];
         for (var k = 0; k < count; k++) order[k] = k;
         if (seed is not { } key) return order;
-        foreach (var step in use) key = (long)RoundOrder.Mixed(key, step);
+        foreach (var step in use) key = (long)Seeds.Mixed(key, step);
         for (var k = count - 1; k > 0; k--)
         {
-            var other = (int)Math.BigMul(RoundOrder.Mixed(key, k), (ulong)k + 1, out _);
+            var other = (int)Math.BigMul(Seeds.Mixed(key, k), (ulong)k + 1, out _);
             (order[k], order[other]) = (order[other], order[k]);
         }
         return order;

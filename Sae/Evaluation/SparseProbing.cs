@@ -50,7 +50,7 @@ public static class SparseProbing
     public static (int[] Rows, bool[] Labels) Balanced(IReadOnlyList<int> classes, int positive, ulong seed)
     {
         ArgumentNullException.ThrowIfNull(classes);
-        var random = new Random(unchecked((int)RoundOrder.Mixed((long)seed, positive)));
+        var random = new Random(unchecked((int)Seeds.Mixed((long)seed, positive)));
         int[] Shuffled(IEnumerable<int> rows)
         {
             int[] mixed = [.. rows];

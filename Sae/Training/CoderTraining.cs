@@ -64,7 +64,7 @@ public sealed class CoderTraining : IDisposable
             Sparsity = Settings.Schedule.Sparsity(Settings.FirstStep + Steps),
             KFactor = Settings.Schedule.K(Steps),
             Dead = Dead,
-            Seed = RoundOrder.Mixed(_seed, Steps + 1),
+            Seed = Seeds.Mixed(_seed, Steps + 1),
         };
         var rate = LearningRate;
         Dead.Begin();

@@ -7,7 +7,7 @@ public sealed class DeadFeatures : IDisposable
 {
     private readonly DeadOptions _options;
     private Tensor _mask;
-    private bool _noted;
+    private bool _noted, _fixed;
 
     /// <summary>Every feature has just fired.</summary>
     public DeadFeatures(DeadOptions options, int features)
@@ -28,16 +28,13 @@ public sealed class DeadFeatures : IDisposable
     /// <summary>In how many rows each feature has fired since the start: int64 [F]. Borrowed.</summary>
     public Tensor Fired { get; }
 
-    /// <summary>Fixes the dead features, whatever fires: for comparisons with a reference that was given them.</summary>
-    public bool IsFixed { get; private set; }
-
-    /// <summary>Says once and for all which features are dead: bool [F].</summary>
+    /// <summary>Says once and for all which features are dead, whatever fires: bool [F]. For comparisons with a reference that was given them.</summary>
     public void Fix(Tensor mask)
     {
         ArgumentNullException.ThrowIfNull(mask);
         _mask.Dispose();
         _mask = mask.to(ScalarType.Bool).clone().DetachFromDisposeScope();
-        IsFixed = true;
+        _fixed = true;
     }
 
     /// <summary>Called when a step begins.</summary>
@@ -81,7 +78,7 @@ public sealed class DeadFeatures : IDisposable
 
     private void Renew()
     {
-        if (IsFixed) return;
+        if (_fixed) return;
         _mask.Dispose();
         _mask = (_options.Strict ? Silent.gt(_options.After) : Silent.ge(_options.After)).DetachFromDisposeScope();
     }

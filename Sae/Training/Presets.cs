@@ -1,4 +1,3 @@
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using Prisma.Core;
 
@@ -31,7 +30,7 @@ public static class Presets
         foreach (var resource in assembly.GetManifestResourceNames().Where(name => name.EndsWith(".preset.json", StringComparison.Ordinal)))
         {
             using var stream = assembly.GetManifestResourceStream(resource)!;
-            var file = (JsonObject)JsonNode.Parse(stream, documentOptions: new JsonDocumentOptions { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true })!;
+            var file = TrainJson.Parse(stream, resource);
             var (library, shared) = (file["library"]!.GetValue<string>(), (JsonObject?)file["shared"] ?? []);
             foreach (var (name, own) in (JsonObject)file["presets"]!)
             {

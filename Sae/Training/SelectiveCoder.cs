@@ -65,7 +65,10 @@ public abstract class SelectiveCoder : TrainableCoder
     private protected CoderWeights RankedWeights()
     {
         var weights = CopyWeights();
-        return _options.RanksByLength ? weights.FoldDecoderNorms().Folded : weights;
+        if (!_options.RanksByLength) return weights;
+        // The lengths of training: over several sites they are sums of the lengths at each, not the length of the whole row.
+        var lengths = WrittenLengths();
+        return weights.MoveLengths(lengths.masked_fill(lengths.eq(0), 1));
     }
 
     private SelectiveForward Forward(Tensor x, StepInfo step)

@@ -8,6 +8,8 @@ namespace Prisma.Sae;
 /// <summary>Settings as JSON: names in snake_case, unknown names refused, presets filled in below what is written.</summary>
 public static class TrainJson
 {
+    private static readonly JsonDocumentOptions s_document = new() { CommentHandling = JsonCommentHandling.Skip, AllowTrailingCommas = true };
+
     /// <summary>How settings are read and written.</summary>
     public static JsonSerializerOptions Style { get; } = new()
     {
@@ -18,6 +20,27 @@ public static class TrainJson
         AllowTrailingCommas = true,
         WriteIndented = true,
     };
+
+    /// <summary>The object of a file; comments and trailing commas are allowed.</summary>
+    /// <exception cref="OptionsException">There is no such file, or it holds no JSON object.</exception>
+    public static JsonObject Open(string path)
+    {
+        if (!File.Exists(path)) throw new OptionsException($"There is no file '{path}'.");
+        using var stream = File.OpenRead(path);
+        return Parse(stream, $"'{path}'");
+    }
+
+    internal static JsonObject Parse(Stream stream, string where)
+    {
+        try
+        {
+            return JsonNode.Parse(stream, documentOptions: s_document) as JsonObject ?? throw new OptionsException($"{where} holds no JSON object.");
+        }
+        catch (JsonException e)
+        {
+            throw new OptionsException($"{where} is no JSON: {e.Message}");
+        }
+    }
 
     /// <summary>Reads one coder's settings: an object with <c>preset</c> or <c>architecture</c> and what differs from it.</summary>
     /// <param name="json">The object; keys that belong to the run (name, sites, sizes) must be taken out before.</param>

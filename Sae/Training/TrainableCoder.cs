@@ -23,7 +23,7 @@ public abstract class TrainableCoder : IDisposable
         ArgumentNullException.ThrowIfNull(options);
         (Shape, Common) = (shape, options);
         using var scope = NewDisposeScope();
-        using var generator = new Generator(RoundOrder.Mixed(seed, 0));
+        using var generator = new Generator(Seeds.Mixed(seed, 0));
         var rows = nn.functional.normalize(randn(shape.Features, shape.OutputWidth, generator: generator)) * options.Start.DecoderNorm;
         var ties = options.Start.TiesEncoder && shape.Width == shape.OutputWidth;
         var detectors = ties ? rows.clone() : nn.functional.normalize(randn(shape.Features, shape.Width, generator: generator));
@@ -45,7 +45,7 @@ public abstract class TrainableCoder : IDisposable
     /// <summary>What is kept from step to step without being learned by gradients, by name. Borrowed.</summary>
     public IReadOnlyDictionary<string, Tensor> State => _state;
 
-    /// <summary>The architecture's name in configurations and cards of coders it freezes to.</summary>
+    /// <summary>The architecture that the card of the frozen coder names.</summary>
     public abstract string Frozen { get; }
 
     /// <summary>W_encᵀ: [F, d_in].</summary>

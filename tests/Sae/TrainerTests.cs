@@ -106,6 +106,23 @@ public sealed class TrainerTests
         foreach (var run in runs) run.Dispose();
     }
 
+    [Fact]
+    public void A_frozen_crosscoder_ranks_as_it_did_in_training()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(4);
+        var settings = new CoderSettings { Architecture = "topk", Options = new TopKOptions { K = 3, RanksByLength = true, Aux = new AuxOptions { Weight = 0 } } };
+        using var coder = ArchitectureCatalog.Default.Create(settings, new CoderShape([3, 5], 24, [3, 5]), seed: 6);
+        // Rows that are spread unevenly over the sites: the sum of the lengths at each is not the length of the whole.
+        using (no_grad()) coder.Decoder.copy_(coder.Decoder * rand([24L, 8L], generator: generator).gt(0.5).to(float32) * 2);
+        var x = randn(40, 8, generator: generator);
+        using var dead = new DeadFeatures(new DeadOptions(), 24);
+        var trained = coder.Loss(new TrainRows(x, x), new StepInfo { Step = 0, TotalSteps = 1, Dead = dead })[0].Value.item<float>();
+        using var frozen = coder.Freeze();
+        using var codes = frozen.Encode(x);
+        Assert.Equal(trained, (frozen.Decode(codes, x) - x).square().sum(1).mean().item<float>(), 1e-4 * trained);
+    }
+
     [Theory]
     [InlineData("""{"steps": 3, "coders": [{"architecture": "topk", "features": 16, "options": {"kk": 3}}]}""", "'kk' is no setting")]
     [InlineData("""{"steps": 3, "batch_rows": 8, "coders": [{"architecture": "topk", "features": 16, "options": {"k": 17}}]}""", "k = 17")]

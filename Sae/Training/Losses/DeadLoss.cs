@@ -23,8 +23,8 @@ internal static class DeadLoss
         var wanted = options.K ?? Math.Max(1, error.shape[1] / 2);
         var candidates = options.TrainsEncoder ? pre : pre.detach();
         var codes = options.Candidates == AuxCandidates.PositiveOrZero
-            ? Largest(candidates.relu() * dead.to(pre.dtype), (int)Math.Min(wanted, pre.shape[1]))
-            : Largest((options.Candidates == AuxCandidates.Raw ? candidates : candidates.relu()).masked_fill(dead.logical_not(), double.NegativeInfinity), (int)Math.Min(wanted, number));
+            ? Largest.OfRows(candidates.relu() * dead.to(pre.dtype), (int)Math.Min(wanted, pre.shape[1]))
+            : Largest.OfRows((options.Candidates == AuxCandidates.Raw ? candidates : candidates.relu()).masked_fill(dead.logical_not(), double.NegativeInfinity), (int)Math.Min(wanted, number));
         var goal = options.TargetsBias ? error + bias.detach() : error;
         var guess = options.AddsBias ? decode(codes) + bias : decode(codes);
         var squares = (guess - goal).square().sum();
@@ -36,12 +36,5 @@ internal static class DeadLoss
         };
         var share = options.ShrinksWithFewDead ? Math.Min(1, number / (double)wanted) : 1;
         return scaled * share;
-    }
-
-    /// <summary>The k largest entries of each row, everything else zero.</summary>
-    internal static Tensor Largest(Tensor values, int k)
-    {
-        var (kept, places) = values.topk(k, 1, sorted: false);
-        return values.zeros_like().scatter(1, places, kept);
     }
 }

@@ -26,7 +26,4 @@ public sealed record ReferenceNames
 
     /// <summary>Values of its hyper-parameters that are words: <c>lr_scheduler_name=cosine</c> → a piece of settings.</summary>
     public IReadOnlyDictionary<string, System.Text.Json.Nodes.JsonObject> Choices { get; init; } = new Dictionary<string, System.Text.Json.Nodes.JsonObject>();
-
-    /// <summary>Added to the counter of silent features when it is written.</summary>
-    public long SilentOffset { get; init; }
 }

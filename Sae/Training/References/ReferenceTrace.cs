@@ -43,7 +43,7 @@ public static class ReferenceTrace
         trace["loss.trajectory"] = tensor(trajectory.Select(value => (float)value).ToArray());
         trace["state.lr"] = tensor((float)training.LearningRate);
         foreach (var (theirs, ours) in names.State)
-            if (!start.Contains($"init.{theirs}")) trace[$"state.{theirs}"] = StateOf(training, ours, names);
+            if (!start.Contains($"init.{theirs}")) trace[$"state.{theirs}"] = StateOf(training, ours);
         foreach (var tensor in trace.Values) tensor.DetachFromDisposeScope();
         return trace;
     }
@@ -97,13 +97,13 @@ public static class ReferenceTrace
     // What stands under init.* in the start stands under after*.* in the trace; counters kept elsewhere are written once, at the end.
     private static void NoteState(Dictionary<string, Tensor> trace, string prefix, ReferenceNames names, CoderTraining training, TensorSource start)
     {
-        foreach (var (theirs, ours) in names.State.Where(pair => start.Contains($"init.{pair.Key}"))) trace[$"{prefix}.{theirs}"] = StateOf(training, ours, names);
+        foreach (var (theirs, ours) in names.State.Where(pair => start.Contains($"init.{pair.Key}"))) trace[$"{prefix}.{theirs}"] = StateOf(training, ours);
         foreach (var theirs in names.Constants.Where(name => start.Contains($"init.{name}"))) trace[$"{prefix}.{theirs}"] = start.Get($"init.{theirs}").ToTensor();
     }
 
-    private static Tensor StateOf(CoderTraining training, string ours, ReferenceNames names) => ours switch
+    private static Tensor StateOf(CoderTraining training, string ours) => ours switch
     {
-        "silent" => training.Dead.Silent + names.SilentOffset,
+        "silent" => training.Dead.Silent.clone(),
         "fired" => training.Dead.Fired.to(ScalarType.Float32),
         _ => training.Coder.State[ours].clone(),
     };

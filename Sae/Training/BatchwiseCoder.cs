@@ -1,0 +1,18 @@
+using static TorchSharp.torch;
+
+namespace Prisma.Sae;
+
+/// <summary>Coders in training that keep the k·rows largest positive entries of the whole batch; frozen with the running threshold.</summary>
+public abstract class BatchwiseCoder : SelectiveCoder
+{
+    /// <summary>Random weights.</summary>
+    protected BatchwiseCoder(CoderShape shape, SelectiveOptions options, long seed) : base(shape, options, seed) { }
+
+    /// <inheritdoc/>
+    public override string Frozen => "batchtopk";
+
+    private protected override Tensor Select(Tensor ranked, StepInfo step) => Largest.OfBatch(ranked, StepK(step));
+
+    /// <inheritdoc/>
+    protected override ISparseCoder Build(CoderCard card) => new BatchTopKCoder(card, RankedWeights(), K, Threshold < 0 ? null : Threshold);
+}
