@@ -13,7 +13,7 @@ internal sealed class SaeStepCase : IDisposable
     public static readonly string[] Names = ["topk", "topk_auxk", "batchtopk", "jumprelu", "matryoshka"];
 
     // So small that the number of active features stays what it was during the measurement.
-    private const double Rate = 1e-5, Bandwidth = 0.05, CountWeight = 1e-3, AuxWeight = 1.0 / 32;
+    private const double Rate = 1e-6, Bandwidth = 0.05, CountWeight = 1e-3, AuxWeight = 1.0 / 32;
 
     private readonly SaeStepOptions _options;
     private readonly string _arch;
