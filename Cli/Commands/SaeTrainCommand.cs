@@ -56,8 +56,8 @@ internal sealed class SaeTrainCommand : Verb
                 folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)), new TrainConsole(terminal), stop);
             if (parsed.GetValue(json)) terminal.Json(measured);
             else
-                terminal.Table(["coder", "step", "L0", "explained variance", "dead", "loss"], measured.Select(IReadOnlyList<string> (last) =>
-                    [last.Coder, $"{last.Step}", $"{last.L0:f1}", $"{last.ExplainedVariance:f4}", $"{last.Dead:P1}", $"{last.Loss:g5}"]));
+                terminal.Table(["coder", "step", "L0", "explained variance", "dead", "loss", "gradients"], measured.Select(IReadOnlyList<string> (last) =>
+                    [last.Coder, $"{last.Step}", $"{last.L0:f1}", $"{last.ExplainedVariance:f4}", $"{last.Dead:P1}", $"{last.Loss:g5}", $"{last.Gradients}"]));
             terminal.Remark($"Wrote {folder}.");
             return Task.FromResult(ExitCode.Good);
         });

@@ -11,6 +11,9 @@ internal static partial class SparseNative
     /// <summary>The status of approximate products of numbers that have no bounds.</summary>
     internal const int Unsuited = 5;
 
+    /// <summary>The status of a selection to which approximate products left too much open.</summary>
+    internal const int TooOpen = 6;
+
     /// <summary>Turns a status into an exception.</summary>
     internal static void Check(int status, string what)
     {
@@ -81,6 +84,7 @@ internal static partial class SparseNative
         internal nint X, W;
         internal long Width;
         internal nint RowLengths, RowDeltas, Lengths, Deltas, Examined;
+        internal long Most;
     }
 
     /// <summary>prisma_row_part.</summary>

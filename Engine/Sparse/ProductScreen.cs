@@ -12,30 +12,33 @@ internal sealed class ProductScreen : IDisposable
     // Rows that are computed exactly cost some twenty times their share of a whole product.
     private const long WorthAShare = 32;
 
+    // Sums with it keep far away from overflow.
+    private const float LargestBias = 1e30f;
+
     private Tensor? _packed, _lengths, _deltas;
     private Tensor? _examined;
 
     /// <summary>Whether this processor multiplies so fast that the approximation pays.</summary>
     internal static bool IsFast { get; } = SparseNative.ScreenIsFast() != 0;
 
-    /// <summary>Entries of the last products that selections computed exactly.</summary>
+    /// <summary>Entries that the last selection computed exactly.</summary>
     internal long Examined => _examined?.item<long>() ?? 0;
 
-    /// <summary>Whether the last products left so many entries open that exact products would have been cheaper.</summary>
-    internal bool LeftTooMuchOpen(long entries) => Examined * WorthAShare > entries;
-
-    /// <summary>Writes approximate products to a dense matrix [n, F]; null where the numbers have no bounds, such as NaN. Made in the current scope.</summary>
+    /// <summary>Writes approximate products to a dense matrix [n, F]; null where the numbers have no bounds, such as NaN or lengths above 10¹⁸. Made in the current scope.</summary>
     /// <param name="x">[n, d], float32.</param>
     /// <param name="w">[F, d], float32.</param>
+    /// <param name="bias">What selections will add, [F]; only looked at.</param>
     /// <param name="result">[n, F]; undefined where null is returned.</param>
     /// <param name="plain">Avoids tiles: slow, for tests on any processor.</param>
-    internal Screen? Product(Tensor x, Tensor w, Tensor result, bool plain = false)
+    internal Screen? Product(Tensor x, Tensor w, Tensor? bias, Tensor result, bool plain = false)
     {
         foreach (var tensor in new[] { x, w, result })
             if (tensor.dtype != ScalarType.Float32 || tensor.device_type != DeviceType.CPU || tensor.ndim != 2 || tensor.numel() == 0)
                 throw new ArgumentException($"Approximate products need float32 matrices on the CPU; {tensor} is among them.");
         if (x.shape[1] != w.shape[1] || result.shape[0] != x.shape[0] || result.shape[1] != w.shape[0] || !result.is_contiguous())
             throw new ArgumentException($"{x} and {w} have no product of the shape {result}.");
+        // Written so that NaN fails too.
+        if (bias is not null && !(bias.abs().max().item<float>() < LargestBias)) return null;
         var (dense, rows) = (x.contiguous(), w.contiguous());
         var (features, width, threads) = (w.shape[0], w.shape[1], get_num_threads());
         MakeRoom(features, SparseNative.ScreenWords(features, width));
@@ -45,7 +48,7 @@ internal sealed class ProductScreen : IDisposable
             status = SparseNative.ScreenProduct(
                 Extras.Address(dense), x.shape[0], width, Extras.Address(_packed!), features, plain ? 1 : 0, Extras.Address(result), Extras.Address(lengths),
                 Extras.Address(deltas), threads);
-        var screen = new Screen(dense, rows, lengths, deltas, _lengths!, _deltas!, _examined!);
+        var screen = new Screen(dense, rows, lengths, deltas, _lengths!, _deltas!, _examined!, result.numel() / WorthAShare);
         screen.Hold();
         if (status == SparseNative.Unsuited) return null;
         SparseNative.Check(status, "Approximate products");
@@ -71,6 +74,5 @@ internal sealed class ProductScreen : IDisposable
             _deltas = empty(features).DetachFromDisposeScope();
             _examined = zeros(1, int64).DetachFromDisposeScope();
         }
-        _examined!.zero_();
     }
 }

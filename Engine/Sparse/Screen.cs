@@ -13,9 +13,13 @@ namespace Prisma.Engine;
 /// <param name="RowDeltas">[n].</param>
 /// <param name="Lengths">[F].</param>
 /// <param name="Deltas">[F].</param>
-/// <param name="Examined">Counts what had to be computed exactly: int64 [1].</param>
-internal sealed record Screen(Tensor X, Tensor W, Tensor RowLengths, Tensor RowDeltas, Tensor Lengths, Tensor Deltas, Tensor Examined)
+/// <param name="Examined">Counts what a selection had to compute exactly: int64 [1].</param>
+/// <param name="Most">How much it may compute before it gives up.</param>
+internal sealed record Screen(Tensor X, Tensor W, Tensor RowLengths, Tensor RowDeltas, Tensor Lengths, Tensor Deltas, Tensor Examined, long Most)
 {
+    /// <summary>Whether the last selection gave up, so that what it returned is nothing: exact products are cheaper.</summary>
+    internal bool Overrun { get; set; }
+
     /// <summary>As the native side reads it.</summary>
     internal SparseNative.Screen[] Native() =>
     [
@@ -29,6 +33,7 @@ internal sealed record Screen(Tensor X, Tensor W, Tensor RowLengths, Tensor RowD
             Lengths = Extras.Address(Lengths),
             Deltas = Extras.Address(Deltas),
             Examined = Extras.Address(Examined),
+            Most = Most,
         },
     ];
 

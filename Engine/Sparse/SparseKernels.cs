@@ -19,7 +19,7 @@ internal static partial class SparseKernels
     /// <param name="bias">[F].</param>
     /// <param name="k">How many.</param>
     /// <param name="positiveOnly">Only those above zero.</param>
-    /// <param name="screen">What x approximates; null where it is exact. So in the other selections.</param>
+    /// <param name="screen">What x approximates; null where it is exact. One that says afterwards that it was overrun has given nothing. So in the other selections.</param>
     internal static SparseRows TopK(Tensor x, Tensor? bias, int k, bool positiveOnly, Screen? screen = null)
     {
         CheckMatrix(x, bias);
@@ -147,9 +147,12 @@ internal static partial class SparseKernels
         while (true)
         {
             var (indices, values) = (empty(room, int64), empty(room));
+            screen?.Examined.zero_();
             var status = select(Extras.Address(starts), Address(indices), Address(values), room);
             Hold(x.Value, bias, starts, indices, values);
             screen?.Hold();
+            if (screen is not null && (screen.Overrun = status == SparseNative.TooOpen))
+                return new SparseRows(starts.zero_(), indices.narrow(0, 0, 0).MoveToOuterDisposeScope(), values.narrow(0, 0, 0).MoveToOuterDisposeScope());
             var count = starts[starts.shape[0] - 1].item<long>();
             if (status == SparseNative.TooSmall)
             {

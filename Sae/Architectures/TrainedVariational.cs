@@ -41,10 +41,11 @@ public sealed class TrainedVariational(CoderShape shape, VariationalOptions opti
         return options.KeepsLargest ? Largest.OfMagnitudes(drawn, (int)StepK(step)) : drawn;
     }
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
-        foreach (var term in base.Terms(forward, prediction, batch, step)) yield return term;
-        yield return new LossTerm("divergence", forward.Ranked.relu().square().sum(1).mean() * 0.5, options.Divergence * step.Sparsity);
+        foreach (var term in base.Terms(forward, batch, step)) yield return term;
+        // Every positive feature pays: there is no sparse way.
+        yield return new LossTerm("divergence", ((DenseForward)forward).Ranked.relu().square().sum(1).mean() * 0.5, options.Divergence * step.Sparsity);
     }
 
     /// <inheritdoc/>

@@ -18,7 +18,8 @@ inline int32_t ranked(float z) {
     return (bits & INT_MAX) > 0x7f800000 ? INT_MAX : ordered;
 }
 
-// Rounding of the sum with the bias, here and in the exact value, is 2⁻²⁴ of it each; products too small for bfloat16 are lost.
+// Rounding of the sum with the bias, here and in the exact value, is 2⁻²⁴ of it each, and of the bound's ends as much again; sums that tiles take as
+// zero are lost.
 inline float half_width(float z, const RowBounds& bounds, int64_t column) {
     return bounds.length * bounds.deltas[column] + bounds.delta * bounds.lengths[column] + std::fabs(z) * 5e-7f + 1e-30f;
 }
@@ -47,11 +48,14 @@ PRISMA_WIDE_FUSED void add_rows(float* y, const float* base, const int64_t* inde
     }
 }
 
+// Rows that are left over at the end go through the same loop beside copies of themselves: a sum has the same bits wherever its row stands in the
+// list, so that equal rows tie.
 PRISMA_WIDE_FUSED void dot_rows(const float* x, const float* base, const int64_t* index, int64_t count, int64_t width, float* out) {
-    int64_t j = 0;
-    for (; j + 4 <= count; j += 4) {
-        const float *p = base + index[j] * width, *q = base + index[j + 1] * width, *r = base + index[j + 2] * width,
-                    *s = base + index[j + 3] * width;
+    for (int64_t j = 0; j < count; j += 4) {
+        const int64_t last = count - 1 - j;
+        const float* const rows[] = {base + index[j] * width, base + index[j + (last < 1 ? last : 1)] * width,
+                                     base + index[j + (last < 2 ? last : 2)] * width, base + index[j + (last < 3 ? last : 3)] * width};
+        const float *p = rows[0], *q = rows[1], *r = rows[2], *s = rows[3];
         float a = 0, b = 0, c = 0, e = 0;
 #pragma omp simd reduction(+ : a, b, c, e)
         for (int64_t i = 0; i < width; ++i) {
@@ -60,17 +64,8 @@ PRISMA_WIDE_FUSED void dot_rows(const float* x, const float* base, const int64_t
             c += x[i] * r[i];
             e += x[i] * s[i];
         }
-        out[j] = a;
-        out[j + 1] = b;
-        out[j + 2] = c;
-        out[j + 3] = e;
-    }
-    for (; j < count; ++j) {
-        const float* p = base + index[j] * width;
-        float a = 0;
-#pragma omp simd reduction(+ : a)
-        for (int64_t i = 0; i < width; ++i) a += x[i] * p[i];
-        out[j] = a;
+        const float sums[] = {a, b, c, e};
+        for (int64_t k = 0; k <= last && k < 4; ++k) out[j + k] = sums[k];
     }
 }
 

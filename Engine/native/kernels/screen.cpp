@@ -3,7 +3,10 @@
 //
 // With x̂, ŵ the rounded rows: |x·w − x̂·ŵ| = |x·(w − ŵ) + (x − x̂)·ŵ| ≤ ‖x‖·‖w − ŵ‖ + ‖x − x̂‖·‖ŵ‖ (Cauchy-Schwarz). The differences are exact in
 // single precision, so their lengths are known per row and some times smaller than the worst case of the type. Summing width products in single
-// precision in any order adds at most γ·‖x‖·‖w‖, γ = width·2⁻²⁴ / (1 − width·2⁻²⁴), once here and once for the exact product.
+// precision in any order adds at most γ·‖x‖·‖w‖, γ = width·2⁻²⁴ / (1 − width·2⁻²⁴), once for the exact product and once here, of x̂ and ŵ, which are
+// at most 1 + 2⁻⁸ times as long. Tiles take numbers below 2⁻¹²⁶ as zero: counted with what rounding took; sums below it too: less than 10⁻³⁰ in
+// all, which selections add. Lengths are summed in double precision, where squares neither vanish nor overflow; rows longer than 10¹⁸ are refused,
+// so that no sum overflows.
 
 #include "screen.h"
 
@@ -30,11 +33,12 @@ namespace {
 
 using namespace prisma;
 
-constexpr int kUnsuited = 5;
 constexpr int64_t kTile = 16;           // rows and columns of one tile of sums
 constexpr int64_t kBlock = 2 * kTile;   // of the four tiles that are summed at once; also the depth of one tile product
 constexpr int64_t kPanel = 256;         // rows that stay in the second-level cache while all features pass
 constexpr float kSlack = 1.001f;        // for the rounding of lengths and bounds themselves
+constexpr double kLeast = 1.2e-38;      // 2⁻¹²⁶, rounded up
+constexpr double kLongest = 1e18;
 
 int64_t padded(int64_t n) { return (n + kBlock - 1) / kBlock * kBlock; }
 
@@ -45,7 +49,7 @@ struct Lengths {
 
 // Rounds a row to bfloat16 (to nearest, ties to even) in pairs; out has padded(width)/2 pairs.
 Lengths round_row(const float* row, int64_t width, uint32_t* pairs) {
-    std::vector<float> lost(width);
+    double whole = 0, lost = 0;
     auto* out = reinterpret_cast<uint16_t*>(pairs);
     for (int64_t i = 0; i < width; ++i) {
         uint32_t bits;
@@ -55,11 +59,17 @@ Lengths round_row(const float* row, int64_t width, uint32_t* pairs) {
         const uint32_t back = rounded << 16;
         float value;
         std::memcpy(&value, &back, sizeof value);
-        lost[i] = row[i] - value;
+        const double number = row[i], rest = number - value;
+        whole += number * number;
+        lost += rest * rest;
     }
     std::fill(out + width, out + padded(width), uint16_t{0});
-    return {std::sqrt(dot(row, row, width)) * kSlack, std::sqrt(dot(lost.data(), lost.data(), width)) * kSlack};
+    const double tiny = static_cast<double>(width) * kLeast;
+    return {static_cast<float>(std::sqrt(whole) + tiny) * kSlack, static_cast<float>(std::sqrt(lost) + tiny) * kSlack};
 }
+
+// Written so that NaN fails too.
+bool is_suited(const Lengths& found) { return found.whole <= kLongest && found.lost <= kLongest; }
 
 // Sums of one block of 32 rows (bfloat16, depth apart) and 32 features (pairs, per 16 features [depth / 2][16]).
 using Multiply = void (*)(const uint16_t* rows, const uint32_t* features, int64_t depth, float* out, int64_t stride);
@@ -176,7 +186,7 @@ PRISMA_EXPORT int prisma_screen_pack(const float* w, int64_t features, int64_t w
     return guarded([&] {
         const int64_t pairs = padded(width) / 2;
         const double u = std::ldexp(static_cast<double>(width + 8), -24);
-        const float sums = static_cast<float>(2 * u / (1 - u)) * kSlack;
+        const float sums = static_cast<float>(2.04 * u / (1 - u));
         std::atomic<bool> suited{u < 1e-3};  // beyond that, lengths are not sure to a thousandth
         parallel(padded(features), kTile, threads, [&](int64_t begin, int64_t end) {
             std::vector<uint32_t> rows(kTile * pairs);
@@ -184,7 +194,7 @@ PRISMA_EXPORT int prisma_screen_pack(const float* w, int64_t features, int64_t w
                 const Lengths found = round_row(w + f * width, width, rows.data() + (f - begin) * pairs);
                 lengths[f] = (found.whole + found.lost) * kSlack;
                 deltas[f] = (found.lost + sums * found.whole) * kSlack;
-                if (!std::isfinite(found.whole) || !std::isfinite(found.lost)) suited = false;
+                if (!is_suited(found)) suited = false;
             }
             uint32_t* out = packed + begin * pairs;
             for (int64_t p = 0; p < pairs; ++p)
@@ -210,7 +220,7 @@ PRISMA_EXPORT int prisma_screen_product(const float* x, int64_t rows, int64_t wi
                 const Lengths found = round_row(x + r * width, width, reinterpret_cast<uint32_t*>(rounded.data() + (r - begin) * depth));
                 row_lengths[r] = found.whole;
                 row_deltas[r] = found.lost;
-                if (!std::isfinite(found.whole) || !std::isfinite(found.lost)) suited = false;
+                if (!is_suited(found)) suited = false;
             }
             if (tiles) begin_tiles();
             multiply_panel(tiles ? multiply_tiles : multiply_plain, rounded.data(), end - begin, packed, features, depth, out + begin * features);

@@ -14,4 +14,5 @@ struct prisma_screen {
     const float* lengths;
     const float* deltas;
     int64_t* examined;  // entries that had to be computed exactly are added
+    int64_t most;       // a selection that would compute more gives up with kTooOpen, whichever thread comes to it
 };

@@ -37,8 +37,8 @@ struct Matrix {
         const auto count = static_cast<int64_t>(columns.size());
         out.resize(columns.size());
         if (screen) {
+            if (add_shared(screen->examined, count) > screen->most) throw kTooOpen;
             dot_rows(screen->x + r * screen->width, screen->w, columns.data(), count, screen->width, out.data());
-            add_shared(screen->examined, count);
         }
         for (size_t j = 0; j < columns.size(); ++j) {
             const float product = screen ? out[j] : row(r)[columns[j]];

@@ -9,7 +9,7 @@ namespace Prisma.Sae;
 internal delegate SparseRows SparseSelection(Tensor products, Tensor? bias, Screen? screen);
 
 /// <summary>The selections of the architectures.</summary>
-internal static class Select
+internal static class Keep
 {
     /// <summary>The k largest of each row above zero.</summary>
     internal static SparseSelection TopK(int k) => (products, bias, screen) => SparseKernels.TopK(products, bias, k, positiveOnly: true, screen);
