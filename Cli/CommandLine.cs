@@ -34,7 +34,7 @@ internal static class CommandLine
 
     private static RootCommand Build(Terminal terminal, Option<bool> debug)
     {
-        var root = new RootCommand("Prisma.Net: reads, edits and explains what vision models compute.") { debug };
+        var root = new RootCommand("Prisma.Net: reads, edits and explains what vision models compute.\nThe script ./prisma also knows build, test and bench.") { debug };
         var verbs = typeof(Verb).Assembly.GetTypes().Where(type => type.IsSubclassOf(typeof(Verb)) && !type.IsAbstract)
             .Select(type => (Verb)Activator.CreateInstance(type)!).OrderBy(verb => verb.Name, StringComparer.Ordinal);
         foreach (var verb in verbs)

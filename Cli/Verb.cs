@@ -23,8 +23,8 @@ internal static class Common
     internal static Option<string> Model(Command to, bool required = true) => Add(to, new Option<string>("--model")
     {
         Required = required,
-        HelpName = "FOLDER",
-        Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
+        HelpName = "PATH_OR_ID",
+        Description = Named.Model,
     });
 
     internal static Option<string?> Family(Command to) => Add(to, new Option<string?>("--family")
@@ -62,6 +62,13 @@ internal static class Common
     internal static Option<int> Count(Command to, string name, int otherwise, string description) =>
         AtLeastOne(to, new Option<int>(name) { HelpName = "N", DefaultValueFactory = _ => otherwise, Description = description });
 
+    /// <summary>How many examples go through the model at once.</summary>
+    internal static Option<int?> Batch(Command to) => AtLeastOne(to, new Option<int?>("--batch")
+    {
+        HelpName = "N",
+        Description = "Examples that go through the model at once (default: all)",
+    });
+
     internal static Option<string> Device(Command to) => Add(to, new Option<string>("--device")
     {
         HelpName = "cpu|cuda",
@@ -81,6 +88,13 @@ internal static class Common
     internal static void UseThreads(int? threads)
     {
         if (threads is { } count) torch.set_num_threads(count);
+    }
+
+    /// <summary>A device for the model alone; sparse coders stay on the CPU.</summary>
+    internal static torch.Device CoderDeviceNamed(string name)
+    {
+        var device = DeviceNamed(name);
+        return device.type == DeviceType.CPU ? device : throw new OptionsException($"--device {name}: sparse coders compute on the CPU; other devices are not built for them yet.");
     }
 
     internal static torch.Device DeviceNamed(string name)

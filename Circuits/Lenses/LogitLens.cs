@@ -42,7 +42,7 @@ public static class LogitLens
     private static Tensor Frozen(Tensor streams, Tensor scale, ILogitReadout readout)
     {
         var norm = readout.FinalNorm;
-        var centred = streams - streams.mean([-1], keepdim: true);
-        return readout.Readout!.Forward(centred / scale * norm.Gain + norm.Bias);
+        var normed = norm.WithScale(streams, scale);
+        return readout.Readout!.Forward(norm.Bias is { } bias ? normed + bias : normed);
     }
 }

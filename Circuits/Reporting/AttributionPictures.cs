@@ -11,8 +11,10 @@ public static class AttributionPictures
     /// <param name="pictures">The pictures.</param>
     /// <param name="maps">For each method, one map per picture.</param>
     /// <param name="existing">Whether files that are there may be replaced.</param>
+    /// <param name="origin">What the report says at its end about model, coder and command.</param>
     /// <returns>The files, the report first.</returns>
-    public static IReadOnlyList<string> Write(string folder, HookedModel model, PictureBatch pictures, IReadOnlyList<IReadOnlyList<AttributionMap>> maps, ExistingFile existing)
+    public static IReadOnlyList<string> Write(string folder, HookedModel model, PictureBatch pictures, IReadOnlyList<IReadOnlyList<AttributionMap>> maps, ExistingFile existing,
+        string origin = "")
     {
         if (maps.Count == 0) throw new PrismaException("No method applies to this model, so there is nothing to draw.");
         var stems = FileStems.Of(pictures.Names);
@@ -36,6 +38,7 @@ public static class AttributionPictures
             picture.Save(file, existing);
             files.Add(file);
         }
+        if (origin.Length > 0) report.Section("Where this comes from").Note(origin);
         report.Save(files[0], existing);
         return files;
     }

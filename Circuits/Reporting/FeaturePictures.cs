@@ -7,9 +7,17 @@ namespace Prisma.Circuits;
 public static class FeaturePictures
 {
     /// <summary>Draws everything into a folder, which is made where it is missing.</summary>
+    /// <param name="folder">Where to write.</param>
+    /// <param name="model">The model.</param>
+    /// <param name="coder">The coder.</param>
+    /// <param name="pictures">The pictures.</param>
+    /// <param name="reading">What the coder read on them.</param>
+    /// <param name="found">The features to draw, per picture.</param>
+    /// <param name="existing">Whether files that are there may be replaced.</param>
+    /// <param name="origin">What the report says at its end about model, coder and command.</param>
     /// <returns>The files, the report first.</returns>
     public static IReadOnlyList<string> Write(string folder, HookedModel model, CoderCard coder, PictureBatch pictures, FeatureReading reading,
-        IReadOnlyList<IReadOnlyList<FeatureFiring>> found, ExistingFile existing)
+        IReadOnlyList<IReadOnlyList<FeatureFiring>> found, ExistingFile existing, string origin = "")
     {
         var report = new HtmlReport($"Features of {model.Card.Name}");
         report.Note($"{coder.Architecture} with {coder.Features} features on {coder.Origin.HookName}. Colours are activations; one scale per picture, so its features can be compared.");
@@ -23,6 +31,7 @@ public static class FeaturePictures
             sheet.Save(files[^1], existing);
             report.Section(stems[k]).Pictures([(sheet, pictures.Names[k])]);
         }
+        if (origin.Length > 0) report.Section("Where this comes from").Note(origin);
         report.Save(files[0], existing);
         return files;
     }

@@ -44,13 +44,14 @@ internal sealed class AttributeCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var (folder, existing) = (parsed.GetValue(model)!, Common.Existing(parsed.GetValue(force)));
+            var existing = Common.Existing(parsed.GetValue(force));
             AtomicFile.CheckTarget(Path.Combine(parsed.GetValue(output)!, "report.html"), existing);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            using var coder = parsed.GetValue(sae) is { } path ? Coders.Load(path, coderOptions.Read(parsed)) : null;
+            using var coder = parsed.GetValue(sae) is { } path ? Coders.Load(Named.CoderPath(path, terminal), coderOptions.Read(parsed)) : null;
             if (coder is not null) SaeOptions.Describe(coder.Card, terminal);
             loaded.To(where);
             var pixels = pictures.ToTensor().to(where);
@@ -92,7 +93,7 @@ internal sealed class AttributeCommand : Verb
                     terminal.Remark(error.Message);
                 }
             }
-            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, existing);
+            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, existing, Provenance.Sentence(loaded));
             if (parsed.GetValue(json))
                 terminal.Json(pictures.Names.Select((name, k) => new
                 {

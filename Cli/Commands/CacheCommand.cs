@@ -28,33 +28,35 @@ internal sealed class CacheCommand : Verb
         var dtype = new Option<string>("--dtype") { HelpName = "float32|float16|bfloat16|float64", DefaultValueFactory = _ => "float32", Description = "The type of written floating-point values" };
         command.Options.Add(dtype);
         var device = Common.Device(command);
+        var atOnce = Common.Batch(command);
+        var seed = Common.Seed(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            manual_seed(parsed.GetValue(seed));
             AtomicFile.CheckTarget(parsed.GetValue(output)!, Common.Existing(parsed.GetValue(force)));
             var written = TypeNamed(parsed.GetValue(dtype)!);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
             var steps = (parsed.GetValue(process) ?? []).Select(Processing.Parse).ToList();
             using var scope = NewDisposeScope();
             using var source = TensorSource.Open(parsed.GetValue(tensors)!);
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            using var loaded = Models.Load(Named.Folder(parsed.GetValue(model)!, terminal), parsed.GetValue(family));
             Processing.Apply(loaded, steps);
             loaded.To(where);
             var input = new ModelInput();
-            foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor().to(where));
+            foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor());
             using var coder = splice.Open(parsed, terminal);
+            if (coder is not null && parsed.GetValue(atOnce) is not null) throw new OptionsException("--batch does not go with --sae: what a coder selects may depend on the whole batch.");
             var plan = splice.Into(Plan(parsed.GetValue(hooks) ?? []), coder, loaded, input, parsed, parsed.GetValue(force));
             // A large batch is worth one example more.
             var batch = input.Min(pair => pair.Value.dim() > 0 ? pair.Value.shape[0] : 0);
             if (batch >= 8 && Estimate.Probe(loaded, input, plan) is var (seconds, bytes)) Estimate.Say(terminal, seconds * batch, bytes * batch);
-            using var recording = loaded.Run(input, plan);
-            var values = recording.Cache.Sites.Select(site => (site.ToString(), Written(recording.Cache[site], written)))
-                .Concat(recording.Outputs.Select(pair => ("output." + pair.Key, Written(pair.Value, written)))).ToList();
+            var values = BatchedRun.Values(loaded, input, plan, parsed.GetValue(atOnce)).Select(value => (value.Name, Written(value.Value, written))).ToList();
             Safetensors.Write(parsed.GetValue(output)!, values, Provenance.Of(loaded, coder?.Card), Common.Existing(parsed.GetValue(force)));
-            if (parsed.GetValue(json)) terminal.Json(values.Select(value => new { name = value.Item1, value.Item2.shape }));
+            if (parsed.GetValue(json)) terminal.Json(values.Select(value => new { name = value.Name, value.Item2.shape }));
             terminal.Remark($"Wrote {values.Count} tensors to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });

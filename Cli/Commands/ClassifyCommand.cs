@@ -25,16 +25,20 @@ internal sealed class ClassifyCommand : Verb
         var templates = new Option<string[]>("--template") { HelpName = "TEXT", Description = "A sentence with {} for the class name; repeatable, 'a photo of a {}.' by default" };
         command.Options.Add(labels);
         command.Options.Add(templates);
+        var device = Common.Device(command);
+        var atOnce = Common.Batch(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var folder = parsed.GetValue(model)!;
+            var where = Common.DeviceNamed(parsed.GetValue(device)!);
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
+            loaded.To(where);
             var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            var (names, probabilities) = Classes(loaded, folder, pictures, parsed.GetValue(labels), parsed.GetValue(templates) ?? []);
+            var (names, probabilities) = Classes(loaded, folder, pictures.ToTensor(), parsed.GetValue(atOnce), parsed.GetValue(labels), parsed.GetValue(templates) ?? []);
             var rows = pictures.Names.Select((name, k) => new
             {
                 image = name,
@@ -52,19 +56,25 @@ internal sealed class ClassifyCommand : Verb
         });
     }
 
-    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, PictureBatch pictures, string? labels, string[] templates)
+    private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, Tensor pixels, int? atOnce, string? labels, string[] templates)
     {
+        var parts = pixels.split(atOnce ?? pixels.shape[0]);
         if (labels is not null)
         {
             var names = labels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
             using var classes = ZeroShot.Create(model, Tokenizers.Open(folder), names, templates.Length > 0 ? new ZeroShotOptions { Templates = templates } : null);
-            return (names, classes.Logits(pictures.ToTensor()).softmax(-1));
+            return (names, cat([.. parts.Select(classes.Logits)]).softmax(-1).cpu());
         }
         if (templates.Length > 0) throw new OptionsException("--template needs --labels.");
-        using var recording = model.Run(pictures.ToTensor(), HookPlan.Empty);
+        return (model.Card.Labels, cat([.. parts.Select(part => Logits(model, part))]).softmax(-1).cpu());
+    }
+
+    private static Tensor Logits(HookedModel model, Tensor pixels)
+    {
+        using var recording = model.Run(pixels, HookPlan.Empty);
         if (!recording.Outputs.TryGetValue("logits", out var logits))
             throw new PrismaException($"{model.Card.Name} has no classifier. A model of pictures and texts needs class names: --labels 'a cat,a dog'.");
-        return (model.Card.Labels, logits.softmax(-1).MoveToOuterDisposeScope());
+        return logits.alias();
     }
 
     private static IEnumerable<(int Index, double Probability)> Best(Tensor probabilities, int count) =>

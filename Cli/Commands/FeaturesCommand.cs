@@ -17,7 +17,8 @@ internal sealed class FeaturesCommand : Verb
 
     internal override void Fill(Command command, Terminal terminal)
     {
-        var model = Common.Model(command);
+        var model = Common.Model(command, required: false);
+        model.Description += "; the one that the coder was trained on, where that is known by name";
         var sae = SaeOptions.Sae(command);
         var options = new SaeOptions(command);
         var images = Common.Images(command, required: false);
@@ -27,26 +28,31 @@ internal sealed class FeaturesCommand : Verb
         var check = new Option<string?>("--check") { HelpName = "FOLDER", Description = "Measure L0 and explained variance on these pictures, all, class and spatial tokens apart" };
         foreach (var option in new Option[] { site, check }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for the pictures", required: false);
+        var device = Common.Device(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            _ = Common.CoderDeviceNamed(parsed.GetValue(device)!);
             if (parsed.GetValue(output) is { } wanted) AtomicFile.CheckTarget(Path.Combine(wanted, "report.html"), Common.Existing(parsed.GetValue(force)));
-            var folder = parsed.GetValue(model)!;
+            var coderName = parsed.GetValue(sae)!;
             using var scope = NewDisposeScope();
-            using var loaded = Models.Load(folder);
-            using var coder = Coders.Load(parsed.GetValue(sae)!, options.Read(parsed));
+            using var coder = Coders.Load(Named.CoderPath(coderName, terminal), options.Read(parsed));
             SaeOptions.Describe(coder.Card, terminal);
-            var splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null };
+            var folder = CoderMatch.Model(parsed.GetValue(model), coderName, coder.Card, terminal);
+            using var loaded = Models.Load(folder);
+            CoderMatch.Check(coderName, loaded.Card, parsed.GetValue(force));
+            var splice = CoderMatch.Place(coderName, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null });
             if (parsed.GetValue(check) is { } folderToCheck) return Check(loaded, coder, splice, folderToCheck, folder, parsed.GetValue(batch), parsed.GetValue(json), terminal);
             if (parsed.GetValue(images) is not { Length: > 0 } named2) throw new OptionsException("Name pictures with --image, or a folder to measure on with --check.");
             var pictures = PictureBatch.Load(named2, Preprocess.Load(folder));
             using var reading = FeatureReading.Read(loaded, pictures.ToTensor(), coder, splice);
             var found = Enumerable.Range(0, reading.Pictures).Select(k => reading.Top(k, parsed.GetValue(top))).ToList();
             if (parsed.GetValue(output) is { } into)
-                foreach (var file in FeaturePictures.Write(into, loaded, coder.Card, pictures, reading, found, Common.Existing(parsed.GetValue(force)))) terminal.Remark($"Wrote {file}.");
+                foreach (var file in FeaturePictures.Write(into, loaded, coder.Card, pictures, reading, found,
+                    Common.Existing(parsed.GetValue(force)), Provenance.Sentence(loaded, coder.Card))) terminal.Remark($"Wrote {file}.");
             if (parsed.GetValue(json))
                 terminal.Json(pictures.Names.Select((name, k) => new { image = name, features = found[k] }));
             else

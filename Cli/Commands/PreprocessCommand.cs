@@ -25,11 +25,12 @@ internal sealed class PreprocessCommand : Verb
         command.SetAction(parsed =>
         {
             using var scope = NewDisposeScope();
-            var preprocess = Preprocess.Load(parsed.GetValue(model)!);
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings);
+            var preprocess = Preprocess.Load(folder);
             var orientation = parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored;
             var prepared = parsed.GetValue(images)!.Select(path => preprocess.Apply(RgbImage.Load(path, orientation))).ToList();
             var pixels = PreparedImage.Stack(prepared);
-            Safetensors.Write(parsed.GetValue(output)!, [("pixel_values", pixels)], existing: Common.Existing(parsed.GetValue(force)));
+            Safetensors.Write(parsed.GetValue(output)!, [("pixel_values", pixels)], Provenance.Of(folder), Common.Existing(parsed.GetValue(force)));
             terminal.Remark($"Wrote pixel_values [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });

@@ -20,13 +20,15 @@ internal sealed class SaeEncodeCommand : Verb
         command.Options.Add(tensors);
         var output = Common.Out(command, "Where to write the codes, as safetensors");
         var options = new SaeOptions(command);
+        var device = Common.Device(command);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
         var force = Common.Force(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var card = SaeEncode.Run(parsed.GetValue(sae)!, parsed.GetValue(tensors)!, parsed.GetValue(output)!, options.Read(parsed), Common.Existing(parsed.GetValue(force)));
+            _ = Common.CoderDeviceNamed(parsed.GetValue(device)!);
+            var card = SaeEncode.Run(Named.CoderPath(parsed.GetValue(sae)!, terminal), parsed.GetValue(tensors)!, parsed.GetValue(output)!, options.Read(parsed), Common.Existing(parsed.GetValue(force)));
             SaeOptions.Describe(card, terminal);
             if (parsed.GetValue(json)) terminal.Json(new { card.Architecture, card.Inputs, card.Features, card.Outputs, card.Origin.Format, card.Origin.HookName, card.Origin.ByFormat });
             terminal.Remark($"Wrote {parsed.GetValue(output)}.");

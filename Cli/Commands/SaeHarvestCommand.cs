@@ -40,7 +40,8 @@ internal sealed class SaeHarvestCommand : Verb
             var folder = parsed.GetValue(output)!;
             var (chosen, stored) = (TokensNamed(parsed.GetValue(tokens)!), TypeNamed(parsed.GetValue(dtype)!));
             long? most = parsed.GetValue(budget) is { } size ? ByteSize.Parse(size) : null;
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
+            using var loaded = Models.Load(modelFolder, parsed.GetValue(family));
             loaded.To(Common.DeviceNamed(parsed.GetValue(device)!));
             var options = new HarvestOptions
             {
@@ -52,7 +53,7 @@ internal sealed class SaeHarvestCommand : Verb
                 Seed = parsed.GetValue(seed),
                 Budget = most,
             };
-            var inputs = Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], parsed.GetValue(model)!);
+            var inputs = Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], modelFolder);
             using var owned = inputs as IDisposable;
             var watch = Stopwatch.StartNew();
             var index = Harvest.Run(loaded, inputs, options, folder,

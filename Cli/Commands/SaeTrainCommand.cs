@@ -50,7 +50,7 @@ internal sealed class SaeTrainCommand : Verb
                 Trace(init, Needed(parsed, data), Needed(parsed, hyper), parsed.GetValue(preset), parsed.GetValue(steps), folder, Common.Existing(parsed.GetValue(force)), terminal);
                 return Task.FromResult(ExitCode.Good);
             }
-            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
+            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null, parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
             var run = RunConfig.Read(parsed.GetValue(config) is { } file ? TrainJson.Open(file) : FromOptions(parsed), source.Columns);
             var measured = TrainFolder.Run(
                 folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)), new TrainConsole(terminal), stop);

@@ -23,10 +23,14 @@ internal sealed class VerifyCommand : Verb
         command.Options.Add(atol);
         command.Options.Add(rtol);
         var family = Common.Family(command);
+        var device = Common.Device(command);
+        var threads = Common.Threads(command);
         var json = Common.Json(command);
         command.SetAction(parsed =>
         {
-            using var model = Models.Load(parsed.GetValue(folder)!, parsed.GetValue(family));
+            Common.UseThreads(parsed.GetValue(threads));
+            using var model = Models.Load(Named.Folder(parsed.GetValue(folder)!, terminal), parsed.GetValue(family));
+            model.To(Common.DeviceNamed(parsed.GetValue(device)!));
             using var expected = TensorSource.Open(parsed.GetValue(against)!);
             var rows = Verification.Compare(model, expected, parsed.GetValue(atol), parsed.GetValue(rtol));
             var compared = rows.Where(row => row.Place is not null).ToList();

@@ -13,6 +13,9 @@ public abstract class HookedModel : Module
     /// <summary>What the model is: family, name, configuration, labels.</summary>
     public ModelCard Card { get; internal set; } = ModelCard.Unnamed;
 
+    /// <summary>Where the weights lie.</summary>
+    public Device Device => Weights.First().Weight.Value.device;
+
     /// <summary>Every place, in forward order.</summary>
     public IReadOnlyList<HookPoint> Points => _points ??= Bind();
 
@@ -34,7 +37,7 @@ public abstract class HookedModel : Module
         return recording.Main.alias();
     }
 
-    /// <summary>A pass under a plan. The plan is checked against <see cref="Points"/> before any work. Dispose the recording.</summary>
+    /// <summary>A pass under a plan; inputs are brought to the weights' device. The plan is checked against <see cref="Points"/> before any work. Dispose the recording.</summary>
     /// <exception cref="SiteNotFoundException">The plan names a place that this model lacks.</exception>
     /// <exception cref="ShapeException">The input does not fit, or an edit changed a shape.</exception>
     public Recording Run(ModelInput input, HookPlan plan)

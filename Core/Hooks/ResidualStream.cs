@@ -104,15 +104,14 @@ public sealed class ResidualStream(ActivationCache cache, string part = "")
     /// <param name="parts">[parts, ..., d]; borrowed.</param>
     /// <param name="norm">The final norm.</param>
     /// <remarks>Needs <see cref="Site.FinalScale"/>, with the positions of the parts.</remarks>
-    public ResidualParts ThroughFinalNorm(ResidualParts parts, LayerNorm norm)
+    public ResidualParts ThroughFinalNorm(ResidualParts parts, Norm norm)
     {
         ArgumentNullException.ThrowIfNull(parts);
         ArgumentNullException.ThrowIfNull(norm);
         using var scope = NewDisposeScope();
         var scale = cache[Site.FinalScale.Only.In(part)];
-        var centred = parts.Values - parts.Values.mean([-1], keepdim: true);
-        var normed = centred / scale * norm.Gain;
-        var bias = norm.Bias.expand(normed.shape[1..]).unsqueeze(0);
+        var normed = norm.WithScale(parts.Values, scale);
+        var bias = (norm.Bias ?? norm.Gain.zeros_like()).expand(normed.shape[1..]).unsqueeze(0);
         return new ResidualParts(cat([normed, bias], 0), [.. parts.Labels, "ln_bias"]);
     }
 

@@ -46,7 +46,7 @@ public static partial class Site
     /// <summary>Scale of the norm before attention: [B, P, 1].</summary>
     public static readonly SiteKind Ln1Scale = new("ln1.hook_scale", Batch, Token, One);
 
-    /// <summary>Output of the norm before attention, gain and bias applied: [B, P, d].</summary>
+    /// <summary>Output of the norm before attention: [B, P, d]; a layer norm's with gain and bias, a root-mean-square norm's before its gain.</summary>
     public static readonly SiteKind Ln1Normalized = new("ln1.hook_normalized", Batch, Token, Model);
 
     /// <summary>Norm of the query inputs where they are split: [B, P, H, d]; switched on by asking.</summary>
@@ -79,6 +79,24 @@ public static partial class Site
     /// <summary>Values: [B, P, H, k].</summary>
     public static readonly SiteKind V = new("attn.hook_v", Batch, Token, Head, HeadWidth);
 
+    /// <summary>Scale of the norm of each query: [B, P, H, 1].</summary>
+    public static readonly SiteKind QNormScale = new("attn.q_norm.hook_scale", Batch, Token, Head, One);
+
+    /// <summary>Output of the norm of each query: [B, P, H, k].</summary>
+    public static readonly SiteKind QNormNormalized = new("attn.q_norm.hook_normalized", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Scale of the norm of each key: [B, P, H, 1].</summary>
+    public static readonly SiteKind KNormScale = new("attn.k_norm.hook_scale", Batch, Token, Head, One);
+
+    /// <summary>Output of the norm of each key: [B, P, H, k].</summary>
+    public static readonly SiteKind KNormNormalized = new("attn.k_norm.hook_normalized", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Queries turned by their positions: [B, P, H, k].</summary>
+    public static readonly SiteKind RotQ = new("attn.hook_rot_q", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Keys turned by their positions: [B, P, H, k].</summary>
+    public static readonly SiteKind RotK = new("attn.hook_rot_k", Batch, Token, Head, HeadWidth);
+
     /// <summary>Attention scores, scaled and masked, before the softmax: [B, H, P, P].</summary>
     public static readonly SiteKind AttnScores = new("attn.hook_attn_scores", Batch, Head, Query, Key);
 
@@ -88,11 +106,23 @@ public static partial class Site
     /// <summary>What each head read: [B, P, H, k].</summary>
     public static readonly SiteKind Z = new("attn.hook_z", Batch, Token, Head, HeadWidth);
 
+    /// <summary>Scale of the norm of what all heads read: [B, P, 1].</summary>
+    public static readonly SiteKind AttnInnerScale = new("attn.ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of what all heads read: [B, P, H·k].</summary>
+    public static readonly SiteKind AttnInnerNormalized = new("attn.ln.hook_normalized", Batch, Token, Model);
+
     /// <summary>What each head writes, without the output bias: [B, P, H, d]; switched on by asking.</summary>
     public static readonly SiteKind Result = new("attn.hook_result", Batch, Token, Head, Model);
 
     /// <summary>The attention module's output, before layer scale or a post-norm: [B, P, d].</summary>
     public static readonly SiteKind AttnModuleOut = new("attn.hook_out", Batch, Token, Model);
+
+    /// <summary>Scale of the norm after attention: [B, P, 1].</summary>
+    public static readonly SiteKind Ln1PostScale = new("ln1_post.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm after attention: [B, P, d].</summary>
+    public static readonly SiteKind Ln1PostNormalized = new("ln1_post.hook_normalized", Batch, Token, Model);
 
     /// <summary>What attention adds to the stream: [B, P, d].</summary>
     public static readonly SiteKind AttnOut = new("hook_attn_out", Batch, Token, Model);
@@ -106,7 +136,7 @@ public static partial class Site
     /// <summary>Scale of the norm before the MLP: [B, P, 1].</summary>
     public static readonly SiteKind Ln2Scale = new("ln2.hook_scale", Batch, Token, One);
 
-    /// <summary>Output of the norm before the MLP, gain and bias applied: [B, P, d].</summary>
+    /// <summary>Output of the norm before the MLP: [B, P, d]; a layer norm's with gain and bias, a root-mean-square norm's before its gain.</summary>
     public static readonly SiteKind Ln2Normalized = new("ln2.hook_normalized", Batch, Token, Model);
 
     /// <summary>What the MLP module reads: [B, P, d].</summary>
@@ -115,11 +145,29 @@ public static partial class Site
     /// <summary>Neurons before the activation: [B, P, f].</summary>
     public static readonly SiteKind MlpPre = new("mlp.hook_pre", Batch, Token, Neuron);
 
-    /// <summary>Neurons after the activation: [B, P, f].</summary>
+    /// <summary>The factor of a gated MLP beside the activated gate: [B, P, f].</summary>
+    public static readonly SiteKind MlpPreLinear = new("mlp.hook_pre_linear", Batch, Token, Neuron);
+
+    /// <summary>Neurons after the activation where a norm follows: [B, P, f].</summary>
+    public static readonly SiteKind MlpMid = new("mlp.hook_mid", Batch, Token, Neuron);
+
+    /// <summary>Scale of the norm of the neurons: [B, P, 1].</summary>
+    public static readonly SiteKind MlpInnerScale = new("mlp.ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of the neurons: [B, P, f].</summary>
+    public static readonly SiteKind MlpInnerNormalized = new("mlp.ln.hook_normalized", Batch, Token, Neuron);
+
+    /// <summary>Neurons as the output matrix reads them, after activation and norm: [B, P, f].</summary>
     public static readonly SiteKind MlpPost = new("mlp.hook_post", Batch, Token, Neuron);
 
     /// <summary>The MLP module's output, before layer scale or a post-norm: [B, P, d].</summary>
     public static readonly SiteKind MlpModuleOut = new("mlp.hook_out", Batch, Token, Model);
+
+    /// <summary>Scale of the norm after the MLP: [B, P, 1].</summary>
+    public static readonly SiteKind Ln2PostScale = new("ln2_post.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm after the MLP: [B, P, d].</summary>
+    public static readonly SiteKind Ln2PostNormalized = new("ln2_post.hook_normalized", Batch, Token, Model);
 
     /// <summary>What the MLP adds to the stream: [B, P, d].</summary>
     public static readonly SiteKind MlpOut = new("hook_mlp_out", Batch, Token, Model);
@@ -135,6 +183,33 @@ public static partial class Site
 
     /// <summary>The stream after the final norm: [B, P, d].</summary>
     public static readonly SiteKind LnFinal = new("hook_ln_final", Batch, Token, Model);
+
+    /// <summary>Scale of the norm of merged patches: [B, P, 1].</summary>
+    public static readonly SiteKind MergeScale = new("ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of merged patches: [B, P, 4d].</summary>
+    public static readonly SiteKind MergeNormalized = new("ln.hook_normalized", Batch, Token, Model);
+
+    /// <summary>The query of attention pooling: [B, 1, H, k].</summary>
+    public static readonly SiteKind PoolQ = new("hook_q", Batch, Token, Head, HeadWidth);
+
+    /// <summary>The keys of attention pooling: [B, P, H, k].</summary>
+    public static readonly SiteKind PoolK = new("hook_k", Batch, Token, Head, HeadWidth);
+
+    /// <summary>The values of attention pooling: [B, P, H, k].</summary>
+    public static readonly SiteKind PoolV = new("hook_v", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Scores of attention pooling before the softmax: [B, H, 1, P].</summary>
+    public static readonly SiteKind PoolScores = new("hook_attn_scores", Batch, Head, Query, Key);
+
+    /// <summary>Probabilities of attention pooling: [B, H, 1, P].</summary>
+    public static readonly SiteKind PoolPattern = new("hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What each head of attention pooling read: [B, 1, H, k].</summary>
+    public static readonly SiteKind PoolZ = new("hook_z", Batch, Token, Head, HeadWidth);
+
+    /// <summary>What attention pooling returns: [B, 1, d].</summary>
+    public static readonly SiteKind PoolOut = new("hook_out", Batch, Token, Model);
 
     /// <summary>Logits, or the joint embedding before it is normalised: [B, C].</summary>
     public static readonly SiteKind PostHead = new("hook_post_head_pre_normalize", Batch, Axis.Output);

@@ -3,54 +3,72 @@ using static TorchSharp.torch;
 namespace Prisma.Core;
 
 /// <summary>
-/// Multi-head self-attention. Queries, keys and values share one matrix [3·H·k, d], rows in the order q, k, v, heads within each, so
-/// one product reads the stream. Per-head results and per-head inputs are formed only when the plan names them.
+/// Multi-head self-attention. Queries, keys and values share one matrix [(H + 2·KH)·k, d], rows in the order q, k, v, heads within each,
+/// so one product reads the stream. Per-head results and per-head inputs are formed only when the plan names them.
 /// </summary>
 public sealed class Attention : Module
 {
+    private readonly AttentionOptions _options;
     private readonly double _scale;
-    private readonly bool _causal;
+    private readonly Norm? _qNorm, _kNorm, _innerNorm;
     private readonly HookPoint _moduleIn, _q, _k, _v, _scores, _pattern, _z, _result, _moduleOut;
+    private readonly HookPoint? _rotQ, _rotK;
 
-    /// <summary>Declares <c>qkv</c> [3d, d] and <c>out</c> [d, d].</summary>
-    /// <param name="width">d_model.</param>
-    /// <param name="heads">The number of heads; must divide the width.</param>
-    /// <param name="causal">Whether tokens see only themselves and those before.</param>
-    /// <param name="bias">Whether q, k and v have biases.</param>
-    /// <param name="scale">What scores are multiplied by; 1/√d_head where null.</param>
-    public Attention(long width, int heads, bool causal = false, bool bias = true, double? scale = null)
+    /// <summary>Declares <c>qkv</c> [(H + 2·KH)·k, d], <c>out</c> [d, H·k] and, where asked, <c>q_norm</c> and <c>k_norm</c> [k], <c>bias</c>, <c>ln</c> [H·k].</summary>
+    /// <exception cref="CheckpointException">The numbers of heads do not divide what they must.</exception>
+    public Attention(AttentionOptions options)
     {
-        if (heads <= 0 || width % heads != 0) throw new CheckpointException($"Attention: {heads} heads do not divide the width {width}.");
-        (Width, Heads, _causal) = (width, heads, causal);
-        HeadWidth = width / heads;
-        _scale = scale ?? 1 / Math.Sqrt(HeadWidth);
+        _options = options;
+        (Width, Heads, KeyHeads) = (options.Width, options.Heads, options.KeyHeads ?? options.Heads);
+        if (Heads <= 0 || (options.HeadWidth is null && Width % Heads != 0)) throw new CheckpointException($"Attention: {Heads} heads do not divide the width {Width}.");
+        if (KeyHeads <= 0 || Heads % KeyHeads != 0) throw new CheckpointException($"Attention: {KeyHeads} key heads do not divide {Heads} heads.");
+        HeadWidth = options.HeadWidth ?? Width / Heads;
+        _scale = options.Scale ?? 1 / Math.Sqrt(HeadWidth);
         _moduleIn = Point(Site.AttnModuleIn);
-        Qkv = Child("qkv", new Linear(width, 3 * width, bias));
+        Qkv = Child("qkv", new Linear(Width, (Heads + 2 * KeyHeads) * HeadWidth, options.Bias));
         _q = Point(Site.Q);
         _k = Point(Site.K);
         _v = Point(Site.V);
+        if (options.HeadNorm is { } norm)
+        {
+            _qNorm = Child("q_norm", norm(HeadWidth, Site.QNormScale, Site.QNormNormalized));
+            _kNorm = Child("k_norm", norm(HeadWidth, Site.KNormScale, Site.KNormNormalized));
+        }
+        if (options.Rotary is not null)
+        {
+            _rotQ = Point(Site.RotQ);
+            _rotK = Point(Site.RotK);
+        }
+        if (options.ScoreBias is { } scoreBias) Child("bias", scoreBias);
         _scores = Point(Site.AttnScores);
         _pattern = Point(Site.Pattern);
         _z = Point(Site.Z);
+        if (options.InnerNorm is { } inner) _innerNorm = Child("ln", inner(Heads * HeadWidth, Site.AttnInnerScale, Site.AttnInnerNormalized));
         _result = PointOnDemand(Site.Result);
-        Out = Child("out", new Linear(width, width));
+        Out = Child("out", new Linear(Heads * HeadWidth, Width, options.OutBias));
         _moduleOut = Point(Site.AttnModuleOut);
     }
 
     /// <summary>d_model.</summary>
     public long Width { get; }
 
-    /// <summary>H.</summary>
+    /// <summary>H, the number of query heads.</summary>
     public int Heads { get; }
+
+    /// <summary>KH, the number of key and value heads; divides H.</summary>
+    public int KeyHeads { get; }
 
     /// <summary>d_head.</summary>
     public long HeadWidth { get; }
 
-    /// <summary>The fused reading matrix, [3d, d].</summary>
+    /// <summary>The fused reading matrix, [(H + 2·KH)·k, d].</summary>
     public Linear Qkv { get; }
 
-    /// <summary>The output projection, [d, d].</summary>
+    /// <summary>The output projection, [d, H·k].</summary>
     public Linear Out { get; }
+
+    /// <summary>Whether a norm stands between what the heads read and the output matrix.</summary>
+    public bool HasInnerNorm => _innerNorm is not null;
 
     /// <summary>W_O as a view [H, k, d]: what each head writes per unit of z.</summary>
     public Tensor OutputPerHead => Out.Matrix.Value.t().view(Heads, HeadWidth, Width);
@@ -58,14 +76,13 @@ public sealed class Attention : Module
     /// <summary>Maps the normalised stream [B, P, d] to what the module returns [B, P, d].</summary>
     /// <param name="x">The normalised stream.</param>
     /// <param name="run">The run.</param>
-    /// <param name="visible">Which tokens may be looked at, bool [B, P]; all where null.</param>
-    public Tensor Forward(Tensor x, HookRun run, Tensor? visible = null)
+    /// <param name="context">Masks, positions and memory; plain where null.</param>
+    public Tensor Forward(Tensor x, HookRun run, AttentionContext? context = null)
     {
         using var scope = NewDisposeScope();
         x = _moduleIn.Pass(x, run);
-        var (batch, tokens) = (x.shape[0], x.shape[1]);
-        var qkv = Qkv.Forward(x).view(batch, tokens, 3, Heads, HeadWidth);
-        return Attend(qkv.select(2, 0), qkv.select(2, 1), qkv.select(2, 2), run, visible).MoveToOuterDisposeScope();
+        var qkv = Qkv.Forward(x).view(x.shape[0], x.shape[1], Heads + 2 * KeyHeads, HeadWidth);
+        return Attend(qkv.narrow(2, 0, Heads), qkv.narrow(2, Heads, KeyHeads), qkv.narrow(2, Heads + KeyHeads, KeyHeads), run, context).MoveToOuterDisposeScope();
     }
 
     /// <summary>Whether the run asks for what the module reads.</summary>
@@ -74,38 +91,62 @@ public sealed class Attention : Module
     /// <summary>Visits the module's input place alone; for callers that then use <see cref="ForwardSplit"/>.</summary>
     public Tensor PassInput(Tensor x, HookRun run) => _moduleIn.Pass(x, run);
 
-    /// <summary>The same where each head has normalised inputs of its own, each [B, P, H, d].</summary>
-    public Tensor ForwardSplit(Tensor qInput, Tensor kInput, Tensor vInput, HookRun run, Tensor? visible = null)
+    /// <summary>The same where each head has normalised inputs of its own: queries [B, P, H, d], keys and values [B, P, KH, d].</summary>
+    public Tensor ForwardSplit(Tensor qInput, Tensor kInput, Tensor vInput, HookRun run, AttentionContext? context = null)
     {
         using var scope = NewDisposeScope();
-        return Attend(Project(qInput, 0), Project(kInput, 1), Project(vInput, 2), run, visible).MoveToOuterDisposeScope();
+        return Attend(Project(qInput, 0, Heads), Project(kInput, Heads, KeyHeads), Project(vInput, Heads + KeyHeads, KeyHeads), run, context).MoveToOuterDisposeScope();
     }
 
-    private Tensor Project(Tensor input, int which)
+    private Tensor Project(Tensor input, int first, int heads)
     {
-        var weight = Qkv.Matrix.Value.view(3, Heads, HeadWidth, Width).select(0, which);
-        var projected = einsum("bphd,hkd->bphk", input, weight);
-        return Qkv.Bias is { } bias ? projected + bias.Value.view(3, Heads, HeadWidth).select(0, which) : projected;
+        var all = Heads + 2 * KeyHeads;
+        var projected = einsum("bphd,hkd->bphk", input, Qkv.Matrix.Value.view(all, HeadWidth, Width).narrow(0, first, heads));
+        return Qkv.Bias is { } bias ? projected + bias.Value.view(all, HeadWidth).narrow(0, first, heads) : projected;
     }
 
-    // q, k, v: [B, P, H, k].
-    private Tensor Attend(Tensor q, Tensor k, Tensor v, HookRun run, Tensor? visible)
+    // q: [B, P, H, k]; k, v: [B, P, KH, k].
+    private Tensor Attend(Tensor q, Tensor k, Tensor v, HookRun run, AttentionContext? context)
     {
+        context ??= AttentionContext.Plain;
         q = _q.Pass(q, run);
         k = _k.Pass(k, run);
         v = _v.Pass(v, run);
-        var (batch, tokens) = (q.shape[0], q.shape[1]);
-        var scores = ByHead(q).mul(_scale).bmm(ByHead(k).transpose(1, 2)).view(batch, Heads, tokens, tokens);
-        if (_causal) scores = scores.masked_fill(ones(tokens, tokens, dtype: @bool, device: scores.device).triu(1), double.NegativeInfinity);
-        if (visible is not null) scores = scores.masked_fill(visible.logical_not().view(batch, 1, 1, tokens), double.NegativeInfinity);
-        scores = _scores.Pass(scores, run);
+        if (_qNorm is not null && _kNorm is not null) (q, k) = (_qNorm.Forward(q, run), _kNorm.Forward(k, run));
+        if (_options.Rotary is { } rotary && _rotQ is not null && _rotK is not null)
+            (q, k) = (_rotQ.Pass(rotary.Rotate(q, context), run), _rotK.Pass(rotary.Rotate(k, context), run));
+        if (context.Memory is { } memory) (k, v) = memory.Extend(this, k, v);
+        var (batch, tokens, keys) = (q.shape[0], q.shape[1], k.shape[1]);
+        var scores = ByHead(q).mul(_scale).bmm(ByHead(k).transpose(1, 2)).view(batch, Heads, tokens, keys);
+        if (_options.ScoreBias is { } bias) scores = scores + bias.Of(context);
+        if (context.ScoreBias is { } given) scores = scores + given;
+        if (_options.SoftCap is { } cap) scores = (scores / cap).tanh() * cap;
+        scores = _scores.Pass(Masked(scores, context), run);
         var pattern = _pattern.Pass(scores.softmax(-1), run);
-        var mixed = pattern.view(batch * Heads, tokens, tokens).bmm(ByHead(v));
+        var mixed = pattern.reshape(batch * Heads, tokens, keys).bmm(ByHead(v));
         var z = _z.Pass(mixed.view(batch, Heads, tokens, HeadWidth).transpose(1, 2), run);
-        if (!run.Wants(_result)) return _moduleOut.Pass(Out.Forward(z.reshape(batch, tokens, Width)), run);
-        var result = _result.Pass(einsum("bphk,hkd->bphd", z, OutputPerHead), run).sum(2);
-        return _moduleOut.Pass(Out.Bias is { } bias ? result + bias.Value : result, run);
+        var read = z.reshape(batch, tokens, Heads * HeadWidth);
+        if (_innerNorm is not null) read = _innerNorm.Forward(read, run);
+        if (!run.Wants(_result)) return _moduleOut.Pass(Out.Forward(read), run);
+        var result = _result.Pass(einsum("bphk,hkd->bphd", read.view(batch, tokens, Heads, HeadWidth), OutputPerHead), run).sum(2);
+        return _moduleOut.Pass(Out.Bias is { } added ? result + added.Value : result, run);
     }
 
-    private Tensor ByHead(Tensor x) => x.transpose(1, 2).reshape(x.shape[0] * Heads, x.shape[1], HeadWidth);
+    private Tensor Masked(Tensor scores, AttentionContext context)
+    {
+        var (tokens, keys) = (scores.shape[^2], scores.shape[^1]);
+        if (_options.Causal && tokens > 1) scores = scores.masked_fill(Ones(scores).triu(1 + keys - tokens), double.NegativeInfinity);
+        if (_options.Window is { } window && keys > window) scores = scores.masked_fill(Ones(scores).tril(keys - tokens - window), double.NegativeInfinity);
+        return context.Visible is { } visible ? scores.masked_fill(visible.logical_not().view(visible.shape[0], 1, 1, keys), double.NegativeInfinity) : scores;
+    }
+
+    private static Tensor Ones(Tensor scores) => ones(scores.shape[^2], scores.shape[^1], dtype: @bool, device: scores.device);
+
+    // [B, P, h, k] → [B·H, P, k]: a key head stands for every query head of its group.
+    private Tensor ByHead(Tensor x)
+    {
+        var (batch, tokens, heads) = (x.shape[0], x.shape[1], x.shape[2]);
+        if (heads == Heads) return x.transpose(1, 2).reshape(batch * Heads, tokens, HeadWidth);
+        return x.transpose(1, 2).unsqueeze(2).expand(batch, heads, Heads / heads, tokens, HeadWidth).reshape(batch * Heads, tokens, HeadWidth);
+    }
 }

@@ -58,7 +58,7 @@ public abstract class Module : IDisposable
     /// <summary>Declares a child that is block number <paramref name="layer"/>.</summary>
     protected T BlockChild<T>(string name, int layer, T module) where T : Module => Adopt(name, new SitePath("", layer), module);
 
-    /// <summary>Declares a child that is a part of the model, such as the vision tower.</summary>
+    /// <summary>Declares a child that is a part of the model, such as the vision tower; inside another part the names are joined.</summary>
     protected T PartChild<T>(string part, T module) where T : Module => Adopt(part, new SitePath(part, SitePath.NoLayer), module);
 
     internal void CollectPoints(List<HookPoint> into, SitePath path)
@@ -74,13 +74,13 @@ public abstract class Module : IDisposable
             else if (item is ValueTuple<SitePath?, Module>(var own, var child))
             {
                 child.CollectPoints(into, own is { } step
-                    ? new SitePath(step.Part.Length > 0 ? step.Part : path.Part, step.Layer >= 0 ? step.Layer : path.Layer)
+                    ? new SitePath(Join(path.Part, step.Part), step.Layer >= 0 ? step.Layer : path.Layer)
                     : path);
             }
         }
     }
 
-    private static string Join(string prefix, string name) => prefix.Length == 0 ? name : $"{prefix}.{name}";
+    private static string Join(string prefix, string name) => prefix.Length == 0 ? name : name.Length == 0 ? prefix : $"{prefix}.{name}";
 
     private HookPoint Register(HookPoint point)
     {

@@ -15,7 +15,7 @@ public interface ILogitReadout
     int? ReadToken { get; }
 
     /// <summary>The norm before the head. Borrowed.</summary>
-    LayerNorm FinalNorm { get; }
+    Norm FinalNorm { get; }
 
     /// <summary>The linear map [outputs, d]; null where this checkpoint has none. Borrowed.</summary>
     Linear? Readout { get; }

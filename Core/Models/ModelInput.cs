@@ -45,7 +45,7 @@ public sealed class ModelInput : IEnumerable<KeyValuePair<string, Tensor>>
             var name = s_unnamed.Contains(given) ? Unnamed(tensor, model.InputNames) : given == "text" ? "input_ids" : given;
             if (!model.InputNames.Contains(name))
                 throw new OptionsException($"{model.Card.Name} takes no input '{given}'. It takes: {string.Join(", ", model.InputNames)}.");
-            if (!named._tensors.TryAdd(name, tensor)) throw new OptionsException($"The input '{name}' was given twice (once as '{given}').");
+            if (!named._tensors.TryAdd(name, tensor.to(model.Device))) throw new OptionsException($"The input '{name}' was given twice (once as '{given}').");
         }
         return named;
     }

@@ -53,23 +53,34 @@ public static class Processing
     }
 
     // b_O += W_O b_V; b_V = 0.
-    internal static void FoldValueBiases(Attention attention)
+    /// <summary>Moves the value biases of an attention module through its output matrix into the output bias.</summary>
+    public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
+        if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
         var output = attention.Out.Bias ?? throw new PrismaException("fold-value-biases: the attention's output has no bias that could take up the value biases.");
-        var width = attention.Width;
-        var values = bias.Value.narrow(0, 2 * width, width);
-        output.Set(output.Value + attention.Out.Matrix.Value.matmul(values));
-        bias.Set(cat([bias.Value.narrow(0, 0, 2 * width), values.zeros_like()]));
+        var read = (attention.Heads + attention.KeyHeads) * attention.HeadWidth;
+        var values = bias.Value.narrow(0, read, attention.KeyHeads * attention.HeadWidth);
+        var perHead = values.view(attention.KeyHeads, 1, attention.HeadWidth)
+            .expand(attention.KeyHeads, attention.Heads / attention.KeyHeads, attention.HeadWidth).reshape(-1);
+        output.Set(output.Value + attention.Out.Matrix.Value.matmul(perHead));
+        bias.Set(cat([bias.Value.narrow(0, 0, read), values.zeros_like()]));
     }
 
-    // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); x̂ has mean 0, so the mean of each row of W·γ does nothing.
-    internal static void FoldNorm(LayerNorm norm, Linear reader)
+    // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row of W·γ does nothing.
+    /// <summary>Moves a norm's gain and bias into the matrices that read it, and centres those where the norm centres.</summary>
+    public static void FoldNorm(Norm norm, params Linear[] readers)
     {
-        var bias = reader.Bias ?? throw new PrismaException("fold-ln: a matrix that reads a norm has no bias that could take up the norm's.");
-        bias.Set(bias.Value + reader.Matrix.Value.matmul(norm.Bias));
-        var folded = reader.Matrix.Value * norm.Gain;
-        reader.Matrix.Set(folded - folded.mean([1], keepdim: true));
+        foreach (var reader in readers)
+        {
+            if (norm.Bias is { } shift)
+            {
+                var bias = reader.Bias ?? throw new PrismaException("fold-ln: a matrix that reads a norm has no bias that could take up the norm's.");
+                bias.Set(bias.Value + reader.Matrix.Value.matmul(shift));
+            }
+            var folded = reader.Matrix.Value * norm.Gain;
+            reader.Matrix.Set(norm.Centres ? folded - folded.mean([1], keepdim: true) : folded);
+        }
         norm.Reset();
     }
 }

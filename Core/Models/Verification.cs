@@ -13,8 +13,8 @@ public sealed record VerifiedTensor(string Key, string? Place, double MaxError, 
 
 /// <summary>
 /// Compares a model with reference tensors, place by place in forward order, so that the first divergence is named. Reference files hold
-/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c> or argument names) and either places by their full names or the short
-/// names <c>resid_post.3</c>, <c>pattern.3</c>, <c>attn_out.3</c>, <c>mlp_out_raw.3</c> and output names.
+/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c>, <c>vision.interp.input</c> or argument names) and either places by their
+/// full names or the short names <c>resid_post.3</c>, <c>pattern.3</c>, <c>attn_out.3</c>, <c>mlp_out_raw.3</c> and output names.
 /// </summary>
 public static partial class Verification
 {
@@ -30,16 +30,25 @@ public static partial class Verification
         ["embeddings"] = Site.FullEmbed.Name,
         ["projected"] = Site.PostHead.Name,
         ["ln_post"] = Site.LnFinal.Name,
+        ["pos_embed"] = Site.PosEmbed.Name,
+    };
+
+    // Outside the blocks: attention pooling.
+    private static readonly Dictionary<string, string> s_shortOfPool = new(StringComparer.Ordinal)
+    {
+        ["pattern"] = Site.PoolPattern.Name,
+        ["attn_out"] = Site.AttnOut.Name,
+        ["mlp_out"] = Site.MlpOut.Name,
+        ["out"] = Site.PoolOut.Name,
     };
 
     /// <summary>Runs the model on the file's inputs and compares every tensor that has a counterpart.</summary>
     /// <exception cref="CheckpointException">The file has no input for this model.</exception>
     public static IReadOnlyList<VerifiedTensor> Compare(HookedModel model, TensorSource expected, double atol = 1e-5, double rtol = 1e-5)
     {
-        var groups = expected.Tensors.GroupBy(tensor => tensor.Name.StartsWith("interp.", StringComparison.Ordinal) ? "interp." : "").ToList();
         var rows = new List<VerifiedTensor>();
-        foreach (var group in groups)
-            rows.AddRange(CompareRun(model, group.ToDictionary(tensor => tensor.Name[group.Key.Length..], StringComparer.Ordinal), group.Key, atol, rtol));
+        foreach (var group in expected.Tensors.GroupBy(tensor => RunOf(tensor.Name)))
+            rows.AddRange(CompareRun(model, group.ToDictionary(tensor => group.Key.Length == 0 ? tensor.Name : tensor.Name.Replace(group.Key, "", StringComparison.Ordinal), StringComparer.Ordinal), group.Key, atol, rtol));
         return rows;
     }
 
@@ -77,12 +86,19 @@ public static partial class Verification
         return rows;
     }
 
+    // "interp." before a key, or behind the name of a tower, tells a second run, on another picture size.
+    private static string RunOf(string key)
+    {
+        const string Interpolated = "interp.";
+        return key.StartsWith(Interpolated, StringComparison.Ordinal) || key.Contains("." + Interpolated, StringComparison.Ordinal) ? Interpolated : "";
+    }
+
     private static VerifiedTensor Row(string key, string place, Tensor got, Tensor want, double atol, double rtol)
     {
         using var scope = NewDisposeScope();
         if (!got.shape.Where(size => size != 1).SequenceEqual(want.shape.Where(size => size != 1)))
             return new VerifiedTensor(key, place, double.PositiveInfinity, false, $"shape [{string.Join(", ", got.shape)}], expected [{string.Join(", ", want.shape)}]");
-        var (g, w) = (got.to(float64).flatten(), want.to(float64).flatten());
+        var (g, w) = (got.cpu().to(float64).flatten(), want.to(float64).flatten());
         var error = (g - w).abs().masked_fill(g.eq(w), 0);  // equal infinities are equal
         if (error.isnan().any().item<bool>()) return new VerifiedTensor(key, place, double.NaN, false, "not a number");
         var allowed = w.abs().masked_fill(w.isfinite().logical_not(), 0) * rtol + atol;
@@ -102,11 +118,11 @@ public static partial class Verification
     private static string PlaceOf(string key)
     {
         var match = ShortName().Match(key);
-        if (!match.Success || !s_short.TryGetValue(match.Groups["kind"].Value, out var kind)) return key;
-        var layer = match.Groups["layer"];
-        return match.Groups["part"].Value + (layer.Success ? $"blocks.{layer.Value}." : "") + kind;
+        var (part, pool, layer) = (match.Groups["part"].Value, match.Groups["pool"].Success, match.Groups["layer"]);
+        if (!match.Success || !(pool ? s_shortOfPool : s_short).TryGetValue(match.Groups["kind"].Value, out var kind)) return key;
+        return part + (pool ? "head." : layer.Success ? $"blocks.{layer.Value}." : "") + kind;
     }
 
-    [GeneratedRegex(@"^(?<part>(vision|text|predictor)\.)?(?<kind>[a-z_]+)(\.(?<layer>\d+))?$")]
+    [GeneratedRegex(@"^(?<part>(vision|text|predictor)\.)?(?<pool>(head|attn_pool)\.)?(?<kind>[a-z_]+)(\.(?<layer>\d+))?$")]
     private static partial Regex ShortName();
 }

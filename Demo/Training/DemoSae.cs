@@ -15,11 +15,11 @@ public static class DemoSae
     /// <summary>Trains on scenes that the model was trained on and measures on held-out ones. The caller disposes the result.</summary>
     /// <param name="model">Takes pixels [B, 3, 64, 64] as <see cref="SceneBatch"/> holds them.</param>
     /// <param name="options">The recipe.</param>
-    /// <param name="progress">Told every 50 steps.</param>
+    /// <param name="progress">Told now and then.</param>
     /// <param name="stop">Ends the run with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="SiteNotFoundException">The model has no such layer.</exception>
     /// <exception cref="OptionsException">The options do not hold.</exception>
-    public static TrainedSae Train(HookedModel model, DemoSaeOptions options, IProgress<TrainProgress>? progress = null, CancellationToken stop = default)
+    public static TrainedSae Train(HookedModel model, DemoSaeOptions options, ITrainSink progress, CancellationToken stop = default)
     {
         if (options.TrainingScenes < 1 || options.HeldOut < 1)
             throw new OptionsException($"TrainingScenes = {options.TrainingScenes} and HeldOut = {options.HeldOut} must be at least 1.");
@@ -34,12 +34,7 @@ public static class DemoSae
             Writes = [site],
             Origin = new Provenance { ModelName = ModelName, HookName = site.ToString(), Scope = TokenScope.All },
         };
-        Coder coder;
-        using (Tensor tokens = Tokens(model, site, options.TrainingScenes, stop))
-        {
-            coder = SmallTrainer.Train(
-                tokens, new SmallTrainerOptions { Features = options.Features, K = options.K, Steps = options.Steps, Seed = options.Seed }, card, progress, stop);
-        }
+        Coder coder = Fitted(Tokens(model, site, options.TrainingScenes, stop), options, card, progress, stop);
         try
         {
             return new TrainedSae(coder, options, Measure(model, coder, site, options.HeldOut, stop));
@@ -49,6 +44,16 @@ public static class DemoSae
             coder.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Takes over the tokens.</summary>
+    private static Coder Fitted(Tensor tokens, DemoSaeOptions options, CoderCard card, ITrainSink progress, CancellationToken stop)
+    {
+        string place = card.Reads[0].ToString();
+        using var data = new MatrixSource(new Dictionary<string, Tensor> { [place] = tokens }, options.Seed);
+        var job = new TrainJob { Name = "demo-sae", Reads = [place], Writes = [place], Features = options.Features, Settings = options.Settings };
+        using CoderTraining run = Trainer.Fit([job], data, options.Run, progress, stop: stop).Single();
+        return (Coder)run.Coder.Freeze(card);
     }
 
     /// <summary>[scenes · tokens, d]: what the place holds on training scenes.</summary>

@@ -48,6 +48,13 @@ public sealed record DemoVitOptions
     /// </summary>
     public double PatchTask { get; init; } = 1;
 
+    /// <summary>
+    /// The share of the probability to learn that belongs to the shapes of the unmarked objects, in equal parts; below one half, so that
+    /// the marked object's shape stays the answer. It makes the model say what else is there, as classifiers of photographs do: a picture
+    /// holds evidence for several classes, and a heatmap has to tell them apart.
+    /// </summary>
+    public double OthersShare { get; init; } = 0.3;
+
     /// <summary>Seed of the initial weights.</summary>
     public long Seed { get; init; } = 1;
 
@@ -71,6 +78,7 @@ public sealed record DemoVitOptions
         if (Shards < 1 || BatchSize % Shards != 0) faults.Add($"Shards {Shards} divides BatchSize {BatchSize}");
         if (WarmUp < 0 || LearningRate <= 0 || MatrixLearningRate <= 0 || WeightDecay < 0 || GradientNorm <= 0 || PatchTask < 0)
             faults.Add("The learning rates and GradientNorm are above 0; WarmUp, WeightDecay and PatchTask are not below");
+        if (OthersShare is not (>= 0 and < 0.5)) faults.Add($"OthersShare {OthersShare} is at least 0 and below 0.5");
         if (faults.Count > 0) throw new Core.OptionsException($"The demo ViT's options do not hold: {string.Join("; ", faults)}.");
     }
 }

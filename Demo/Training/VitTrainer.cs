@@ -97,12 +97,27 @@ internal sealed class VitTrainer : IDisposable
         SceneBatch batch = SceneBatch.Draw(SceneSplit.Training, shard * count, count);
         using var scope = NewDisposeScope();
         (Tensor classes, Tensor patches) = _vit.Forward(tensor(batch.Pixels, [count, 3, Scene.Width, Scene.Width]));
-        Tensor labels = tensor(batch.Labels), loss = functional.cross_entropy(classes, labels);
+        Tensor labels = tensor(batch.Labels), loss = functional.cross_entropy(classes, tensor(Answers(batch), classes.shape));
         double right = classes.argmax(1).eq(labels).to(float32).mean().item<float>();
         if (_options.PatchTask > 0) loss = loss.add(PatchTask.Loss(patches, PatchTask.Answers(batch, _options.Patch)), _options.PatchTask);
         IList<Tensor> gradients = autograd.grad([loss], [.. _parameters], allow_unused: true);
         for (int i = 0; i < gradients.Count; i++) gradients[i] = (gradients[i] ?? _parameters[i].zeros_like()).DetachFromDisposeScope();
         return new Shard(loss.item<float>(), right, gradients);
+    }
+
+    /// <summary>The probabilities to learn, [scenes, classes].</summary>
+    private float[] Answers(SceneBatch batch)
+    {
+        int classes = Enum.GetValues<ShapeKind>().Length;
+        var answers = new float[batch.Scenes.Count * classes];
+        for (int scene = 0; scene < batch.Scenes.Count; scene++)
+        {
+            Scene drawn = batch.Scenes[scene];
+            float part = (float)(_options.OthersShare / (drawn.Objects.Count - 1));
+            foreach (SceneObject item in drawn.Objects)
+                answers[scene * classes + (int)item.Shape] += item.Marked ? (float)(1 - _options.OthersShare) : part;
+        }
+        return answers;
     }
 
     /// <summary>The share of the highest learning rates in a step: a straight rise, then half a cosine down to zero.</summary>

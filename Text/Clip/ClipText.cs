@@ -26,10 +26,10 @@ public sealed class ClipText : Module
         _posEmbed = Point(Site.PosEmbed);
         _fullEmbed = Point(Site.FullEmbed);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(config.Width, config.Heads, config.Causal),
+            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads, Causal = config.Causal }),
             new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
-            config.Eps,
-            config.LayerScale)))];
+            LayerNorm.With(config.Eps),
+            new BlockOptions { LayerScale = config.LayerScale })))];
         _norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
         _lnFinal = Point(Site.LnFinal);
         if (config.Projection == 0) return;
@@ -44,17 +44,22 @@ public sealed class ClipText : Module
     /// <param name="ids">Token ids, whole numbers [B, P] with P ≤ context.</param>
     /// <param name="mask">1 for tokens, 0 for padding [B, P], or null: every token may be looked at.</param>
     /// <param name="run">The run.</param>
-    /// <returns>The stream after the final norm [B, P, d], the pooled token [B, d] and its projection [B, e] where there is one.</returns>
+    /// <returns>
+    /// The stream after the final norm [B, P, d], the pooled token [B, d] and its projection [B, e] where there is one; or the projection
+    /// as the pooled state, and null.
+    /// </returns>
     /// <exception cref="ShapeException">Too many tokens, an id outside the vocabulary, or a mask that does not fit.</exception>
     public (Tensor LastHidden, Tensor Pooled, Tensor? Projected) Forward(Tensor ids, Tensor? mask, HookRun run)
     {
         ids = Checked(ids);
-        var visible = mask is null ? null : Visible(mask, ids);
+        var context = mask is null ? null : new AttentionContext { Visible = Visible(mask, ids) };
         var x = Embed(ids, run);
-        foreach (var block in _blocks) x = block.Forward(x, run, visible);
+        foreach (var block in _blocks) x = block.Forward(x, run, context);
         x = _lnFinal.Pass(_norm.Forward(x, run), run);
         var pooled = Pool(x, ids);
-        return (x, pooled, _head is null || _postHead is null ? null : _postHead.Pass(_head.Forward(pooled), run));
+        if (_head is null || _postHead is null) return (x, pooled, null);
+        var projected = _postHead.Pass(_head.Forward(pooled), run);
+        return Config.PoolsProjected ? (x, projected, null) : (x, pooled, projected);
     }
 
     /// <inheritdoc/>

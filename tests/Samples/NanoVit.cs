@@ -52,7 +52,7 @@ public sealed class NanoVit : HookedModel
         _pos = Declare("pos_embed", 1, side * side, config.Width);
         _fullEmbed = Point(Site.FullEmbed);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(config.Width, config.Heads), new Mlp(config.Width, config.Hidden, Activation.Named("gelu")), 1e-5, layerScale: true)))];
+            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads }), new Mlp(config.Width, config.Hidden, Activation.Named("gelu")), LayerNorm.With(1e-5), new BlockOptions { LayerScale = true })))];
         _norm = Child("norm", new LayerNorm(config.Width, 1e-5, Site.FinalScale, Site.FinalNormalized));
         _lnFinal = Point(Site.LnFinal);
         _head = Child("head", new Linear(config.Width, config.Classes));
