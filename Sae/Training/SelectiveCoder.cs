@@ -52,7 +52,7 @@ public abstract class SelectiveCoder : TrainableCoder
     /// <summary>What is kept of the values [n, F]: [n, F], differentiable, zero elsewhere.</summary>
     private protected abstract Tensor Select(Tensor ranked, StepInfo step);
 
-    /// <summary>The same as entries above zero; null where what is kept, or the loss, is not made of such entries.</summary>
+    /// <summary>The same as entries, zeros left out; null where what is kept, or the loss, is not made of few entries.</summary>
     private protected virtual Func<StepInfo, SparseSelection>? Selection => null;
 
     /// <summary>Whether the loss of this batch depends on the entries alone.</summary>

@@ -31,6 +31,8 @@ public sealed class SparseStepTests
         { "ort", """{"every": 2, "chunk_features": 30}""", null },
         { "hierarchical_topk", "{}", "loss project step unit_decoder" },
         { "hierarchical_topk", """{"ranks_by_length": true, "skip": true}""", null },
+        { "abstopk", "{}", null },
+        { "abstopk", """{"ranks_by_length": true, "aux": {"k": 3}}""", "loss project clip(0.5) step unit_decoder" },
         { "jumprelu", """{"l0": 0.02, "bandwidth": 0.2, "start_threshold": 0.5}""", null },
         { "jumprelu", """{"l0": 0.3, "bandwidth": 0.4, "start_threshold": 0.3, "penalty": "target", "counts_codes": true, "log_threshold": false}""", "loss project clip(1) step unit_decoder" },
         { "jumprelu", """{"l0": 0.3, "bandwidth": 0.4, "start_threshold": 0.1, "penalty": "target", "counts_codes": true, "input_bias": "tied"}""", null },
@@ -148,7 +150,7 @@ public sealed class SparseStepTests
         using var exact = new SparseStep(screens: false);
         using var screened = new SparseStep(screens: true);
         var features = tensor(new long[] { 0, 17, 4095 });
-        foreach (var selection in new[] { Keep.TopK(8), Keep.BatchTopK(7.5), Keep.Above(bias.abs() + 18) })
+        foreach (var selection in new[] { Keep.TopK(8), Keep.TopMagnitudes(6), Keep.BatchTopK(7.5), Keep.Above(bias.abs() + 18) })
         {
             var (one, two) = (exact.Products(x, encoder, bias), screened.Products(x, encoder, bias));
             var (a, b) = (one.Select(selection), two.Select(selection));

@@ -4,7 +4,7 @@ namespace Prisma.Sae;
 
 /// <summary>A selective coder's batch through the entries that were kept.</summary>
 /// <param name="graph">The batch.</param>
-/// <param name="entries">What was kept, all above zero.</param>
+/// <param name="entries">What was kept, without zeros.</param>
 /// <param name="lengths">‖W_dec‖ where features are ranked by it: [F].</param>
 internal sealed class EntriesForward(SparseGraph graph, SparseEntries entries, Tensor? lengths) : SelectiveForward(graph.Normed)
 {
@@ -58,9 +58,9 @@ internal sealed class EntriesForward(SparseGraph graph, SparseEntries entries, T
 
     internal override Tensor Smallest(bool ofEachRow)
     {
-        if (!ofEachRow || entries.Rows.Count == 0) return entries.Rows.Values;
+        if (!ofEachRow || entries.Rows.Count == 0) return entries.Rows.Values.masked_select(entries.Rows.Values.gt(0));
         var (values, _) = entries.Sorted();
-        var smallest = values.masked_fill(values.isfinite().logical_not(), double.PositiveInfinity).amin(1);
+        var smallest = values.masked_fill(values.gt(0).logical_not(), double.PositiveInfinity).amin(1);
         return smallest.masked_select(smallest.isfinite());
     }
 

@@ -28,7 +28,11 @@ internal sealed class SparseGraph
         using var still = no_grad();
         (_coder, _bias, _lengths) = (coder, biased ? coder.EncoderBias : null, lengths);
         Normed = coder.Normed(x);
-        _products = step.Products(coder.Centred(Normed).detach(), coder.Encoder, _bias, lengths);
+        var centred = coder.Centred(Normed).detach();
+        // Scaled rows give scaled products.
+        _products = lengths is null
+            ? step.Products(centred, coder.Encoder, _bias)
+            : step.Products(centred, coder.Encoder * lengths.unsqueeze(1), _bias?.mul(lengths));
     }
 
     /// <summary>The normalised input.</summary>

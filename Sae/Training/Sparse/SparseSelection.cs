@@ -14,6 +14,9 @@ internal static class Keep
     /// <summary>The k largest of each row above zero.</summary>
     internal static SparseSelection TopK(int k) => (products, bias, screen) => SparseKernels.TopK(products, bias, k, positiveOnly: true, screen);
 
+    /// <summary>The k of largest magnitude of each row, with their signs.</summary>
+    internal static SparseSelection TopMagnitudes(int k) => (products, bias, screen) => Magnitudes.TopK(products, bias, k, screen);
+
     /// <summary>The k·rows largest of the batch above zero; k need not be whole.</summary>
     internal static SparseSelection BatchTopK(double k) => (products, bias, screen) => SparseKernels.BatchTopK(products, bias, (long)(k * products.shape[0]), screen);
 

@@ -31,19 +31,16 @@ internal sealed class SparseStep : IDisposable
     /// <param name="centred">[n, d_in].</param>
     /// <param name="encoder">W_encᵀ: [F, d_in].</param>
     /// <param name="bias">b_enc [F], where it is used.</param>
-    /// <param name="lengths">What products + bias are multiplied by in the buffer, [F]; null leaves the plain products there.</param>
     /// <exception cref="ShapeException">The shapes do not fit.</exception>
-    internal StepProducts Products(Tensor centred, Tensor encoder, Tensor? bias, Tensor? lengths = null)
+    internal StepProducts Products(Tensor centred, Tensor encoder, Tensor? bias)
     {
         if (centred.ndim != 2 || encoder.ndim != 2 || centred.shape[1] != encoder.shape[1])
             throw new ShapeException($"Inputs {centred} do not fit the encoder {encoder}: [n, d] and [F, d] are needed.");
         using var still = no_grad();
         var products = Buffer(centred.shape[0], encoder);
-        if (lengths is null && Screened(centred, encoder, bias, products) is { } screen) return new StepProducts(centred, encoder, products, bias, screen);
-        Multiply(centred, encoder, products);
-        if (lengths is null) return new StepProducts(centred, encoder, products, bias, null);
-        if (bias is not null) products.add_(bias);
-        return new StepProducts(centred, encoder, products.mul_(lengths), null, null);
+        var screen = Screened(centred, encoder, bias, products);
+        if (screen is null) Multiply(centred, encoder, products);
+        return new StepProducts(centred, encoder, products, bias, screen);
     }
 
     /// <summary>Exact products into an existing matrix.</summary>
