@@ -43,7 +43,7 @@ internal sealed class SaeStepCase : IDisposable
         Parameters[3].copy_(_x.mean([0]));
         if (arch == "jumprelu") Parameters[4].fill_(StartThreshold());
         var dead = zeros(options.Features);
-        if (arch == "topk_auxk") dead.index_fill_(0, _dead, 1);
+        if (arch == "topk_auxk") dead.scatter_(0, _dead, ones(_dead.shape[0]));
         _training.Dead.Fix(dead);
         _started = alone ? [] : [.. Parameters.Select(tensor => tensor.clone().DetachFromDisposeScope())];
         _products = alone ? zeros(0).DetachFromDisposeScope() : empty(options.Rows, options.Features).DetachFromDisposeScope();
