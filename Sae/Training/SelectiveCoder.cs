@@ -47,7 +47,8 @@ public abstract class SelectiveCoder : TrainableCoder
         var graph = new SparseGraph(this, batch.Inputs, buffer, _options.EncoderBias, lengths);
         var entries = graph.Select(selection(step));
         return Describes(entries, step) ? new SparseLoss(Loss(new EntriesForward(graph, entries, lengths), batch, step), graph) : null;
-    } : null;
+    }
+    : null;
 
     /// <summary>What is kept of the values [n, F]: [n, F], differentiable, zero elsewhere.</summary>
     private protected abstract Tensor Select(Tensor ranked, StepInfo step);
