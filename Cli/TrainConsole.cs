@@ -7,11 +7,14 @@ namespace Prisma.Cli;
 internal sealed class TrainConsole(Terminal terminal) : ITrainSink
 {
     private readonly Stopwatch _watch = Stopwatch.StartNew();
+    private readonly HashSet<(string, GradientPath)> _told = [];
     private long _first = -1;
 
     public void Measured(TrainMeasurement measurement)
     {
         if (_first < 0) _first = measurement.Step;
+        if (_told.Add((measurement.Coder, measurement.Gradients)))
+            terminal.Remark($"{measurement.Coder}: {(measurement.Gradients == GradientPath.Sparse ? "sparse gradients, through the entries that are kept" : "dense gradients, over all features")}.");
         var each = measurement.Step > _first ? _watch.Elapsed / (measurement.Step - _first) : TimeSpan.Zero;
         if (measurement.Step == _first) _watch.Restart();
         var left = each > TimeSpan.Zero ? $", {each * (measurement.Steps - measurement.Step):h\\:mm\\:ss} left" : "";

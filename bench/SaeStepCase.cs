@@ -1,3 +1,4 @@
+using Prisma.Core;
 using Prisma.Engine;
 using Prisma.Sae;
 using static TorchSharp.torch;
@@ -5,25 +6,26 @@ using static TorchSharp.torch;
 namespace Prisma.Bench;
 
 /// <summary>
-/// One architecture's training step, done twice from the same weights: sparsely, and as libtorch's autograd over dense matrices does it. Rows are
+/// One architecture's training step, done twice from the same weights: by the trainer, and as libtorch's autograd over dense matrices does it. Rows are
 /// fixed; parameters are the encoder, its bias, the decoder, its bias (subtracted from the input too) and, for JumpReLU, thresholds.
 /// </summary>
 internal sealed class SaeStepCase : IDisposable
 {
     public static readonly string[] Names = ["topk", "topk_auxk", "batchtopk", "jumprelu", "matryoshka"];
 
-    private const double Rate = 1e-4, Bandwidth = 0.05, CountWeight = 1e-3, AuxWeight = 1.0 / 32;
+    // So small that the number of active features stays what it was during the measurement.
+    private const double Rate = 1e-6, Bandwidth = 0.05, CountWeight = 1e-3, AuxWeight = 1.0 / 32;
+
+    private static readonly AuxOptions s_noAux = new() { Weight = 0 };
 
     private readonly SaeStepOptions _options;
     private readonly string _arch;
-    private readonly SparseStep _step = new();
-    private readonly RowAdam[] _adam;
-    private readonly Tensor[] _sparse, _started;
+    private readonly CoderTraining _training;
+    private readonly IReadOnlyList<Tensor> _started;
     private readonly TorchSharp.Modules.Parameter[] _dense = [];
     private readonly optim.Optimizer? _optimizer;
     private readonly Tensor _x, _products, _dead;
     private readonly long[] _ends;
-    private int _steps;
 
     /// <param name="arch">One of <see cref="Names"/>.</param>
     /// <param name="options">The sizes.</param>
@@ -32,21 +34,26 @@ internal sealed class SaeStepCase : IDisposable
     {
         (_arch, _options) = (arch, options);
         using var scope = NewDisposeScope();
+        using var still = no_grad();
         using var generator = new Generator(1);
         _x = SpectrumRows(options.Rows, options.Inputs, generator).DetachFromDisposeScope();
-        var rows = nn.functional.normalize(randn(options.Features, options.Inputs, generator: generator));
-        List<Tensor> start = [rows.clone(), zeros(options.Features), rows, _x.mean([0])];
         _dead = arange(0, options.Features, Math.Max(1, options.Features / Math.Max(1, options.Features / 16)), int64).DetachFromDisposeScope();
         _ends = Ends(options.Features);
-        if (arch == "jumprelu") start.Add(full(options.Features, StartThreshold(start)));
-        _sparse = [.. start.Select(tensor => tensor.DetachFromDisposeScope())];
-        _adam = [.. _sparse.Select(tensor => new RowAdam(tensor))];
-        _started = alone ? [] : [.. _sparse.Select(tensor => tensor.clone().DetachFromDisposeScope())];
+        _training = new CoderTraining(Settings(), new CoderShape(options.Inputs, options.Features), long.MaxValue, seed: 1, GradientPath.Sparse, options.Exact ? false : null);
+        Parameters[3].copy_(_x.mean([0]));
+        if (arch == "jumprelu") Parameters[4].fill_(StartThreshold());
+        var dead = zeros(options.Features);
+        if (arch == "topk_auxk") dead.scatter_(0, _dead, ones(_dead.shape[0]));
+        _training.Dead.Fix(dead);
+        _started = alone ? [] : [.. Parameters.Select(tensor => tensor.clone().DetachFromDisposeScope())];
         _products = alone ? zeros(0).DetachFromDisposeScope() : empty(options.Rows, options.Features).DetachFromDisposeScope();
         if (alone) return;
-        _dense = [.. _sparse.Select(tensor => (TorchSharp.Modules.Parameter)nn.Parameter(tensor.clone()).DetachFromDisposeScope())];
+        _dense = [.. Parameters.Select(tensor => (TorchSharp.Modules.Parameter)nn.Parameter(tensor.clone()).DetachFromDisposeScope())];
         _optimizer = optim.Adam(_dense, Rate);
     }
+
+    // encoder, its bias, decoder, its bias, thresholds
+    private IReadOnlyList<Tensor> Parameters => [.. _training.Coder.Parameters.Values];
 
     /// <summary>Mean number of active features in the last sparse step.</summary>
     public double MeanActive { get; private set; }
@@ -56,17 +63,17 @@ internal sealed class SaeStepCase : IDisposable
     {
         using var scope = NewDisposeScope();
         using var still = no_grad();
-        _products.addmm_(_x, _sparse[0].t(), beta: 0);
+        _products.addmm_(_x, _training.Coder.Encoder.t(), beta: 0);
     }
 
-    /// <summary>One sparse step.</summary>
+    /// <summary>One step of the trainer.</summary>
     /// <returns>The loss.</returns>
     public double SparseStep()
     {
-        using var scope = NewDisposeScope();
-        using var still = no_grad();
-        var rule = new RowRule { Rate = Rate, Step = ++_steps };
-        return _arch == "jumprelu" ? SparseJumpStep(rule) : SparseSelectiveStep(rule);
+        var before = _training.Dead.Fired.sum().item<long>();
+        var report = _training.Step([new TrainRows(_x, _x)]);
+        MeanActive = (_training.Dead.Fired.sum().item<long>() - before) / (double)_options.Rows;
+        return report.Gradients == GradientPath.Sparse ? report.Total : throw new PrismaException($"The trainer took dense gradients for {_arch}: there is nothing to measure.");
     }
 
     /// <summary>One dense step.</summary>
@@ -95,9 +102,10 @@ internal sealed class SaeStepCase : IDisposable
         using var scope = NewDisposeScope();
         using var still = no_grad();
         var (apart, moved) = (0.0, 0.0);
-        for (var k = 0; k < _sparse.Length; k++)
+        var sparse = Parameters;
+        for (var k = 0; k < sparse.Count; k++)
         {
-            apart += (_sparse[k] - _dense[k]).square().sum().item<float>();
+            apart += (sparse[k] - _dense[k]).square().sum().item<float>();
             moved += (_dense[k] - _started[k]).square().sum().item<float>();
         }
         return Math.Sqrt(apart / moved);
@@ -105,58 +113,24 @@ internal sealed class SaeStepCase : IDisposable
 
     public void Dispose()
     {
-        _step.Dispose();
+        _training.Dispose();
         _optimizer?.Dispose();
-        foreach (var adam in _adam) adam.Dispose();
-        foreach (var tensor in _sparse.Concat(_started).Concat(_dense).Concat([_x, _products, _dead])) tensor.Dispose();
+        foreach (var tensor in _started.Concat(_dense).Concat([_x, _products, _dead])) tensor.Dispose();
     }
 
-    private double SparseSelectiveStep(RowRule rule)
+    private CoderSettings Settings() => new()
     {
-        var rows = _options.Rows;
-        var selection = _arch.StartsWith("topk", StringComparison.Ordinal) ? Select.TopK(_options.K) : Select.BatchTopK(_options.K);
-        var forward = _step.Forward(_x - _sparse[3], _sparse[0], _sparse[1], selection);
-        var loss = _arch == "matryoshka" ? new SparseLoss([.. _ends.Select(_ => 2.0 / rows)], _ends) : SparseLoss.Sse(rows);
-        var error = forward.Error(_sparse[2], _sparse[3], _x, loss);
-        var value = loss.Value(error);
-        var (encoder, decoder) = (forward.EncoderGradients(error.Codes), forward.DecoderGradients(error.Gradients, loss));
-        var encoderBias = forward.EncoderBiasGradients(error.Codes);
-        if (_arch == "topk_auxk")
+        Architecture = _arch == "topk_auxk" ? "topk" : _arch,
+        Options = _arch switch
         {
-            var goal = error.Gradients[0] * (-rows / 2.0);
-            var factor = 2 * AuxWeight / Spread(goal).item<float>();
-            var aux = SparseDead.Of(forward, _sparse[2], _dead, _options.Inputs / 2, goal, factor);
-            value += factor / 2 * aux.Squares;
-            (encoder, decoder, encoderBias) = (encoder.Plus(aux.Encoder), decoder.Plus(aux.Decoder), encoderBias + aux.EncoderBias);
-        }
-        var bias = error.Gradients[0].sum([0L]) + forward.InputBiasGradients(encoderBias);
-        Move(encoder, encoderBias, decoder, bias, rule);
-        MeanActive = forward.Codes.Count / (double)rows;
-        return value;
-    }
-
-    private double SparseJumpStep(RowRule rule)
-    {
-        var jump = SparseJump.Run(_step, _x - _sparse[3], _sparse[0], _sparse[1], _sparse[4], Bandwidth);
-        var loss = SparseLoss.Sse(_options.Rows);
-        var error = jump.Forward.Error(_sparse[2], _sparse[3], _x, loss);
-        var felt = jump.PreActivationGradients(error.Codes);
-        var encoderBias = jump.Forward.EncoderBiasGradients(felt);
-        var bias = error.Gradients[0].sum([0L]) + jump.Forward.InputBiasGradients(encoderBias);
-        _adam[4].Step(jump.ThresholdGradients(error.Codes, CountWeight / _options.Rows), rule);
-        Move(jump.Forward.EncoderGradients(felt), encoderBias, jump.Forward.DecoderGradients(error.Gradients), bias, rule);
-        MeanActive = jump.Open.sum().item<float>() / _options.Rows;
-        return loss.Value(error) + CountWeight * MeanActive;
-    }
-
-    // All gradients are found before anything moves, except that none depends on the thresholds once they are read.
-    private void Move(RowGradients encoder, Tensor encoderBias, RowGradients decoder, Tensor bias, RowRule rule)
-    {
-        _adam[0].Step(encoder, rule);
-        _adam[1].Step(encoderBias, rule);
-        _adam[2].Step(decoder, rule);
-        _adam[3].Step(bias, rule);
-    }
+            "jumprelu" => new JumpReluOptions { InputBias = BiasUse.Tied, L0 = CountWeight, Bandwidth = Bandwidth, LogThreshold = false },
+            "matryoshka" => new MatryoshkaOptions { K = _options.K, Widths = [.. _ends.Select(end => (int)end)], Aux = s_noAux },
+            "batchtopk" => new SelectiveOptions { K = _options.K, Aux = s_noAux },
+            _ => new TopKOptions { K = _options.K, Aux = _arch == "topk_auxk" ? new AuxOptions { Weight = AuxWeight } : s_noAux },
+        },
+        Optimizer = new OptimizerOptions { LearningRate = Rate },
+        Update = ["loss", "step"],
+    };
 
     private Tensor Decoded(Tensor codes) => _dense[3].addmm(codes, _dense[2]);
 
@@ -211,10 +185,10 @@ internal sealed class SaeStepCase : IDisposable
     }
 
     // The threshold by which as many features are active as BatchTopK would keep.
-    private double StartThreshold(List<Tensor> start)
+    private double StartThreshold()
     {
-        var forward = _step.Forward(_x - start[3], start[0], start[1], Select.BatchTopK(_options.K));
-        return forward.Codes.Values.min().item<float>();
+        var products = (_x - Parameters[3]).matmul(Parameters[0].t());
+        return SparseKernels.BatchTopK(products, null, (long)_options.K * _options.Rows).Values.min().item<float>();
     }
 
     private static Tensor Spread(Tensor goal) => (goal - goal.mean([0], keepdim: true)).square().sum();
@@ -225,8 +199,9 @@ internal sealed class SaeStepCase : IDisposable
     // Variances that fall as those of a model's activations do, along random directions, around a mean.
     private static Tensor SpectrumRows(int rows, int width, Generator generator)
     {
+        using var scope = NewDisposeScope();
         var scales = arange(1, width + 1, float32).pow(-0.5).unsqueeze(0);
         var turned = (randn(rows, width, generator: generator) * scales).matmul(randn(width, width, generator: generator));
-        return turned / turned.std() + randn(width, generator: generator) * 0.3;
+        return (turned / turned.std() + randn(width, generator: generator) * 0.3).MoveToOuterDisposeScope();
     }
 }

@@ -8,6 +8,12 @@ internal static partial class SparseNative
     /// <summary>The status of a call whose result did not fit the room it was given.</summary>
     internal const int TooSmall = 4;
 
+    /// <summary>The status of approximate products of numbers that have no bounds.</summary>
+    internal const int Unsuited = 5;
+
+    /// <summary>The status of a selection to which approximate products left too much open.</summary>
+    internal const int TooOpen = 6;
+
     /// <summary>Turns a status into an exception.</summary>
     internal static void Check(int status, string what)
     {
@@ -17,15 +23,16 @@ internal static partial class SparseNative
 
     [LibraryImport("prisma_kernels", EntryPoint = "prisma_sparse_topk")]
     internal static partial int TopK(
-        nint x, long rows, long features, nint bias, long k, int positiveOnly, nint starts, nint indices, nint values, int threads);
+        nint x, long rows, long features, nint bias, long k, int positiveOnly, ReadOnlySpan<Screen> screen, nint starts, nint indices, nint values, int threads);
 
     [LibraryImport("prisma_kernels", EntryPoint = "prisma_sparse_batch_topk")]
     internal static partial int BatchTopK(
-        nint x, long rows, long features, nint bias, long wanted, nint starts, nint indices, nint values, int threads);
+        nint x, long rows, long features, nint bias, long wanted, ReadOnlySpan<Screen> screen, nint starts, nint indices, nint values, int threads);
 
     [LibraryImport("prisma_kernels", EntryPoint = "prisma_sparse_above")]
     internal static partial int Above(
-        nint x, long rows, long features, nint bias, nint limit, long capacity, nint starts, nint indices, nint values, int threads);
+        nint x, long rows, long features, nint bias, nint limit, ReadOnlySpan<Screen> screen, long capacity, nint starts, nint indices, nint values,
+        int threads);
 
     [LibraryImport("prisma_kernels", EntryPoint = "prisma_sparse_decode")]
     internal static partial int Decode(
@@ -56,6 +63,29 @@ internal static partial class SparseNative
     [LibraryImport("prisma_kernels", EntryPoint = "prisma_rows_update")]
     internal static partial int Update(
         ReadOnlySpan<Part> parts, long count, long features, long width, nint weights, nint mean, nint square, in Rule rule, int threads);
+
+    [LibraryImport("prisma_kernels", EntryPoint = "prisma_screen_is_fast")]
+    internal static partial int ScreenIsFast();
+
+    [LibraryImport("prisma_kernels", EntryPoint = "prisma_screen_words")]
+    internal static partial long ScreenWords(long features, long width);
+
+    [LibraryImport("prisma_kernels", EntryPoint = "prisma_screen_pack")]
+    internal static partial int ScreenPack(nint w, long features, long width, nint packed, nint lengths, nint deltas, int threads);
+
+    [LibraryImport("prisma_kernels", EntryPoint = "prisma_screen_product")]
+    internal static partial int ScreenProduct(
+        nint x, long rows, long width, nint packed, long features, int plain, nint result, nint rowLengths, nint rowDeltas, int threads);
+
+    /// <summary>prisma_screen; none where products are exact.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    internal struct Screen
+    {
+        internal nint X, W;
+        internal long Width;
+        internal nint RowLengths, RowDeltas, Lengths, Deltas, Examined;
+        internal long Most;
+    }
 
     /// <summary>prisma_row_part.</summary>
     [StructLayout(LayoutKind.Sequential)]

@@ -15,26 +15,31 @@ internal static partial class SparseKernels
     private const long WorthAThread = 1 << 16;
 
     /// <summary>The k largest of each row of x + bias, or those of them above zero; equal ones by lower index.</summary>
-    internal static SparseRows TopK(Tensor x, Tensor? bias, int k, bool positiveOnly)
+    /// <param name="x">[n, F].</param>
+    /// <param name="bias">[F].</param>
+    /// <param name="k">How many.</param>
+    /// <param name="positiveOnly">Only those above zero.</param>
+    /// <param name="screen">What x approximates; null where it is exact. One that says afterwards that it was overrun has given nothing. So in the other selections.</param>
+    internal static SparseRows TopK(Tensor x, Tensor? bias, int k, bool positiveOnly, Screen? screen = null)
     {
         CheckMatrix(x, bias);
         if (k < 1 || k > x.shape[1]) throw new ArgumentException($"k = {k} must be between 1 and the number of columns, {x.shape[1]}.", nameof(k));
-        if (!IsNative(x, bias)) return SparseComposite.TopK(x, bias, k, positiveOnly);
+        if (screen is null && !IsNative(x, bias)) return SparseComposite.TopK(x, bias, k, positiveOnly);
         using var dense = Dense(x);
-        return Cut(dense, bias, x.shape[0] * k, (starts, indices, values) => SparseNative.TopK(
-            Address(dense.Value), x.shape[0], x.shape[1], AddressOf(bias), k, positiveOnly ? 1 : 0, starts, indices, values, Threads(x.numel())));
+        return Cut(dense, bias, screen, x.shape[0] * k, (starts, indices, values) => SparseNative.TopK(
+            Address(dense.Value), x.shape[0], x.shape[1], AddressOf(bias), k, positiveOnly ? 1 : 0, Native(screen), starts, indices, values, Threads(x.numel())));
     }
 
     /// <summary>The largest entries above zero of the whole of x + bias, at most as many as wanted; equal ones by lower place.</summary>
-    internal static SparseRows BatchTopK(Tensor x, Tensor? bias, long wanted)
+    internal static SparseRows BatchTopK(Tensor x, Tensor? bias, long wanted, Screen? screen = null)
     {
         CheckMatrix(x, bias);
         ArgumentOutOfRangeException.ThrowIfNegative(wanted);
         wanted = Math.Min(wanted, x.numel());
-        if (!IsNative(x, bias)) return SparseComposite.BatchTopK(x, bias, wanted);
+        if (screen is null && !IsNative(x, bias)) return SparseComposite.BatchTopK(x, bias, wanted);
         using var dense = Dense(x);
-        return Cut(dense, bias, wanted, (starts, indices, values) => SparseNative.BatchTopK(
-            Address(dense.Value), x.shape[0], x.shape[1], AddressOf(bias), wanted, starts, indices, values, Threads(x.numel())));
+        return Cut(dense, bias, screen, wanted, (starts, indices, values) => SparseNative.BatchTopK(
+            Address(dense.Value), x.shape[0], x.shape[1], AddressOf(bias), wanted, Native(screen), starts, indices, values, Threads(x.numel())));
     }
 
     /// <summary>Every entry of x + bias above its column's limit [F].</summary>
@@ -42,15 +47,16 @@ internal static partial class SparseKernels
     /// <param name="bias">[F].</param>
     /// <param name="limit">[F].</param>
     /// <param name="expected">How many entries there may be: room is made for so many at first.</param>
-    internal static SparseRows Above(Tensor x, Tensor? bias, Tensor limit, long expected = 0)
+    /// <param name="screen">What x approximates.</param>
+    internal static SparseRows Above(Tensor x, Tensor? bias, Tensor limit, long expected = 0, Screen? screen = null)
     {
         CheckMatrix(x, bias);
         if (limit.ndim != 1 || limit.shape[0] != x.shape[1]) throw new ArgumentException($"{x.shape[1]} limits are needed, {limit} was given.", nameof(limit));
-        if (!IsNative(x, bias, limit)) return SparseComposite.Above(x, bias, limit);
+        if (screen is null && !IsNative(x, bias, limit)) return SparseComposite.Above(x, bias, limit);
         using var dense = Dense(x);
         using var limits = Dense(limit);
-        return Cut(dense, bias, Math.Max(expected, 1), (starts, indices, values, room) => SparseNative.Above(
-            Address(dense.Value), x.shape[0], x.shape[1], AddressOf(bias), Address(limits.Value), room, starts, indices, values, Threads(x.numel())));
+        return Cut(dense, bias, screen, Math.Max(expected, 1), (starts, indices, values, room) => SparseNative.Above(
+            Address(dense.Value), x.shape[0], x.shape[1], AddressOf(bias), Address(limits.Value), Native(screen), room, starts, indices, values, Threads(x.numel())));
     }
 
     /// <summary>bias + codes·matrix: [rows, d].</summary>
@@ -90,6 +96,8 @@ internal static partial class SparseKernels
         return order;
     }
 
+    private static ReadOnlySpan<SparseNative.Screen> Native(Screen? screen) => screen is null ? default : screen.Native();
+
     /// <summary>Whether the native kernels can take these numbers; nothing at all has no address and is left to operators too.</summary>
     private static bool IsNative(params ReadOnlySpan<Tensor?> tensors)
     {
@@ -128,19 +136,23 @@ internal static partial class SparseKernels
             throw new ArgumentException($"{name} must have {matrix.shape[1]} numbers; {vector} was given.", name);
     }
 
-    private static SparseRows Cut(DenseView x, Tensor? bias, long room, Func<nint, nint, nint, int> select) =>
-        Cut(x, bias, room, (starts, indices, values, _) => select(starts, indices, values));
+    private static SparseRows Cut(DenseView x, Tensor? bias, Screen? screen, long room, Func<nint, nint, nint, int> select) =>
+        Cut(x, bias, screen, room, (starts, indices, values, _) => select(starts, indices, values));
 
     // Selects into as much room as may be needed, or again if it was too little, and keeps what was used.
-    private static SparseRows Cut(DenseView x, Tensor? bias, long room, Func<nint, nint, nint, long, int> select)
+    private static SparseRows Cut(DenseView x, Tensor? bias, Screen? screen, long room, Func<nint, nint, nint, long, int> select)
     {
         var starts = zeros(x.Value.shape[0] + 1, int64);
         using var scope = NewDisposeScope();
         while (true)
         {
             var (indices, values) = (empty(room, int64), empty(room));
+            screen?.Examined.zero_();
             var status = select(Extras.Address(starts), Address(indices), Address(values), room);
             Hold(x.Value, bias, starts, indices, values);
+            screen?.Hold();
+            if (screen is not null && (screen.Overrun = status == SparseNative.TooOpen))
+                return new SparseRows(starts.zero_(), indices.narrow(0, 0, 0).MoveToOuterDisposeScope(), values.narrow(0, 0, 0).MoveToOuterDisposeScope());
             var count = starts[starts.shape[0] - 1].item<long>();
             if (status == SparseNative.TooSmall)
             {

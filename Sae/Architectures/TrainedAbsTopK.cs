@@ -14,6 +14,8 @@ public sealed class TrainedAbsTopK(CoderShape shape, SelectiveOptions options, l
 
     private protected override Tensor Select(Tensor ranked, StepInfo step) => Largest.OfMagnitudes(ranked, (int)StepK(step));
 
+    private protected override Func<StepInfo, SparseSelection>? Selection => step => Keep.TopMagnitudes((int)StepK(step));
+
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new AbsTopKCoder(card, RankedWeights(), (int)K);
 }

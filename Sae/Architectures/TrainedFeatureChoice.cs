@@ -36,9 +36,12 @@ public sealed class TrainedFeatureChoice : SelectiveCoder
         return kept;
     }
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
-        base.Terms(forward, prediction, batch, step)
-            .Concat(_density.Terms(_options, forward, (batch.Targets - prediction).detach(), codes => Decode(codes, forward.Lengths), Largest.OfBatch(forward.Ranked.detach(), StepK(step))));
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
+    {
+        var dense = (DenseForward)forward;
+        return base.Terms(forward, batch, step)
+            .Concat(_density.Terms(_options, dense, (batch.Targets - Predicted(forward, batch)).detach(), Largest.OfBatch(dense.Ranked.detach(), StepK(step))));
+    }
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new JumpReluCoder(card, RankedWeights(), _thresholds.clamp_min(0).clone());

@@ -14,18 +14,17 @@ public sealed class TrainedHierarchicalTopK(CoderShape shape, SelectiveOptions o
 
     private protected override Tensor Select(Tensor ranked, StepInfo step) => Largest.OfRows(ranked, (int)StepK(step)).relu();
 
+    private protected override Func<StepInfo, SparseSelection>? Selection => step => Keep.TopK((int)StepK(step));
+
     // One running sum of feature rows: after j of them it is the prediction with j features.
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
         var k = (int)StepK(step);
-        var (values, places) = forward.Codes.topk(k, 1);
         var decoded = Bias.expand(batch.Inputs.shape[0], Shape.OutputWidth);
         Tensor? sum = null;
-        for (var j = 0; j < k; j++)
+        foreach (var written in forward.WrittenByRank(k))
         {
-            var feature = places.select(1, j);
-            var written = values.narrow(1, j, 1) * Decoder.index_select(0, feature);
-            decoded = decoded + (forward.Lengths is { } lengths ? written / lengths.index_select(0, feature).unsqueeze(1) : written);
+            decoded = decoded + written;
             var distance = Distance(Complete(decoded, forward.Normed, batch.Inputs), batch.Targets);
             sum = sum is null ? distance : sum + distance;
         }

@@ -96,24 +96,83 @@ public sealed class TrainedJumpRelu : TrainableCoder
         var pre = Products(normed) + EncoderBias;
         var threshold = Threshold();
         var codes = Jump(pre, threshold, _options.Bandwidth);
-        var prediction = Complete(codes.matmul(Decoder) + Bias, normed, batch.Inputs);
         step.Dead.Note(codes);
-        List<LossTerm> terms =
-        [
-            new("reconstruction", Distance(prediction, batch.Targets)),
-            new("sparsity", Penalty(pre, codes, threshold), _options.L0 * step.Sparsity),
-        ];
-        if (_options.PreActivation > 0)
+        Tensor Active() => Count(_options.CountsCodes ? codes : pre, threshold).sum([0L]);
+        Tensor Saturated(Tensor scales) => (codes * scales).tanh().sum([0L]);
+        Tensor Missing()
         {
             var missing = (threshold - pre).relu() * WrittenLengths();
-            var charged = _options.PreActivationOfDead ? missing * step.Dead.Mask.to(pre.dtype) : missing;
-            terms.Add(new LossTerm("pre_activation", charged.sum(-1).mean(), _options.PreActivation));
+            return _options.PreActivationOfDead ? missing * step.Dead.Mask.to(pre.dtype) : missing;
         }
-        return terms;
+        return Terms(batch, step, normed, codes.matmul(Decoder), Active, Saturated, Missing);
     }
 
     /// <inheritdoc/>
+    internal override Func<SparseStep, TrainRows, StepInfo, SparseLoss?>? LossOverEntries =>
+        _options.PreActivation > 0 && !_options.PreActivationOfDead ? null : OverEntries;
+
+    /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new JumpReluCoder(card, CopyWeights(), Threshold().detach().clone());
+
+    // Entries below the window have neither value nor gradient.
+    private SparseLoss? OverEntries(SparseStep buffer, TrainRows batch, StepInfo step)
+    {
+        var (graph, threshold) = (new SparseGraph(this, batch.Inputs, buffer), Threshold());
+        Tensor lowest;
+        // A little below: what is felt is decided entry by entry, with the rounding of the dense formula.
+        using (no_grad()) lowest = threshold - (threshold.abs() * 1e-5 + _options.Bandwidth * 0.51);
+        var entries = graph.Select(Keep.Above(lowest));
+        var rows = batch.Inputs.shape[0];
+        if (!SparseStep.Pays(entries.Rows.Count, rows, Shape.Features)) return null;
+        var own = threshold.index_select(0, entries.Indices);
+        var codes = Jump(entries.Pre, own, _options.Bandwidth);
+        step.Dead.NoteEntries(entries, codes);
+        Tensor Active() => _options.CountsCodes ? ActiveCodes(entries, codes, own, threshold, rows) : entries.PerFeature(Count(entries.Pre, own));
+        Tensor Saturated(Tensor scales) => entries.PerFeature((codes * scales.index_select(0, entries.Indices)).tanh());
+        Tensor Missing()
+        {
+            var dead = step.Dead.Mask.nonzero().squeeze(1);
+            return (threshold.index_select(0, dead) - graph.Pre(dead)).relu() * WrittenLengths().index_select(0, dead);
+        }
+        return new SparseLoss(Terms(batch, step, graph.Normed, graph.Written(entries, codes), Active, Saturated, Missing), graph);
+    }
+
+    private List<LossTerm> Terms(
+        TrainRows batch, StepInfo step, NormedInput normed, Tensor written, Func<Tensor> active, Func<Tensor, Tensor> saturated, Func<Tensor> missing)
+    {
+        List<LossTerm> terms =
+        [
+            new("reconstruction", Distance(Complete(written + Bias, normed, batch.Inputs), batch.Targets)),
+            new("sparsity", Penalty(batch.Inputs.shape[0], active, saturated), _options.L0 * step.Sparsity),
+        ];
+        if (_options.PreActivation > 0) terms.Add(new LossTerm("pre_activation", missing().sum(-1).mean(), _options.PreActivation));
+        return terms;
+    }
+
+    // From what is summed over rows for each feature, [F].
+    private Tensor Penalty(long rows, Func<Tensor> active, Func<Tensor, Tensor> saturated)
+    {
+        switch (_options.Penalty)
+        {
+            case JumpPenalty.Step:
+                return active().sum() / rows;
+            case JumpPenalty.Target:
+                return (active().sum() / rows / _options.TargetL0 - 1).square();
+            case JumpPenalty.Tanh:
+                return saturated(WrittenLengths() * _options.TanhScale).sum() / rows;
+            default:
+                var q = saturated(WrittenLengths() * _options.TanhScale) / rows;
+                return (q * (q * 100 + 1)).sum();
+        }
+    }
+
+    // Counted on codes, every closed entry counts as zero: a threshold below the window's half feels them all.
+    private Tensor ActiveCodes(SparseEntries entries, Tensor codes, Tensor own, Tensor threshold, long rows)
+    {
+        var open = entries.Pre.detach().gt(own.detach()).to(codes.dtype);
+        var closed = entries.PerFeature(open).neg() + rows;
+        return entries.PerFeature(Count(codes, own) * open) + Count(threshold.detach().zeros_like(), threshold) * closed;
+    }
 
     private Tensor Threshold() => _options.LogThreshold ? _threshold.exp() : _threshold;
 
@@ -135,21 +194,5 @@ public sealed class TrainedJumpRelu : TrainableCoder
     {
         var place = (z.detach() - threshold.detach()) / bandwidth;
         return place.gt(-0.5).logical_and(place.lt(0.5)).to(z.dtype);
-    }
-
-    private Tensor Penalty(Tensor pre, Tensor codes, Tensor threshold)
-    {
-        switch (_options.Penalty)
-        {
-            case JumpPenalty.Step:
-                return Count(_options.CountsCodes ? codes : pre, threshold).sum(-1).mean();
-            case JumpPenalty.Target:
-                return (Count(_options.CountsCodes ? codes : pre, threshold).sum(-1).mean() / _options.TargetL0 - 1).square();
-            case JumpPenalty.Tanh:
-                return (codes * WrittenLengths() * _options.TanhScale).tanh().sum(-1).mean();
-            default:
-                var q = (codes * WrittenLengths() * _options.TanhScale).tanh().mean([0]);
-                return (q * (q * 100 + 1)).sum();
-        }
     }
 }

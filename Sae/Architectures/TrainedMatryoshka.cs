@@ -44,18 +44,19 @@ public sealed record MatryoshkaOptions : SelectiveOptions
 [TrainedArchitecture("matryoshka")]
 public sealed class TrainedMatryoshka(CoderShape shape, MatryoshkaOptions options, long seed) : BatchwiseCoder(shape, options, seed)
 {
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
         var ends = options.Ends(Shape.Features);
-        var codes = forward.Lengths is { } lengths ? forward.Codes / lengths : forward.Codes;
         var share = options.Averages ? 1.0 / ends.Count : 1;
-        var decoded = Bias.expand(batch.Inputs.shape[0], Shape.OutputWidth);
-        for (var (k, start) = (0, 0); k < ends.Count; start = ends[k++])
+        var (decoded, k) = (Bias.expand(batch.Inputs.shape[0], Shape.OutputWidth), 0);
+        foreach (var written in forward.WrittenByGroup(ends))
         {
-            decoded = decoded + codes.narrow(1, start, ends[k] - start).matmul(Decoder.narrow(0, start, ends[k] - start));
-            var distance = Distance(Complete(decoded, forward.Normed, batch.Inputs), batch.Targets);
+            decoded = decoded + written;
+            forward.Prediction = Complete(decoded, forward.Normed, batch.Inputs);
+            var distance = Distance(forward.Prediction, batch.Targets);
             yield return new LossTerm(
                 k == ends.Count - 1 ? "reconstruction" : $"prefix_{ends[k]}", options.Weights is { } weights ? distance * weights[k] : distance, share);
+            k++;
         }
     }
 }

@@ -41,15 +41,17 @@ public sealed class TrainedMsae(CoderShape shape, MsaeOptions options, long seed
 
     private protected override Tensor Select(Tensor ranked, StepInfo step) => ranked.relu();
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
+        // Every positive feature is kept: there is no sparse way.
+        var dense = (DenseForward)forward;
         var budgets = options.Budgets(Shape.Features);
         double Alpha(int level) => options.ReverseWeights ? budgets.Count - level : 1;
         var total = Enumerable.Range(0, budgets.Count).Sum(Alpha);
         for (var level = 0; level < budgets.Count; level++)
         {
-            var codes = budgets[level] == Shape.Features ? forward.Codes : Largest.OfRows(forward.Codes, budgets[level]);
-            var guess = Complete(Decode(codes, forward.Lengths) + Bias, forward.Normed, batch.Inputs);
+            var codes = budgets[level] == Shape.Features ? dense.Codes : Largest.OfRows(dense.Codes, budgets[level]);
+            var guess = Complete(dense.Decode(codes) + Bias, forward.Normed, batch.Inputs);
             yield return new LossTerm($"level_{budgets[level]}", ReconstructionLoss.Fvu.Loss(guess, batch.Targets), Alpha(level) / total);
         }
     }

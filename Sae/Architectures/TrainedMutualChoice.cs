@@ -20,7 +20,9 @@ public sealed class TrainedMutualChoice : BatchwiseCoder
         _density = new ZipfDensity(options.Zipf, Shape.Features, options.K, AddState);
     }
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
-        base.Terms(forward, prediction, batch, step)
-            .Concat(_density.Terms(_options, forward, (batch.Targets - prediction).detach(), codes => Decode(codes, forward.Lengths)));
+    // Features that fall short learn whether they were kept or not: there is no sparse way.
+    private protected override Func<StepInfo, SparseSelection>? Selection => null;
+
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step) =>
+        base.Terms(forward, batch, step).Concat(_density.Terms(_options, (DenseForward)forward, (batch.Targets - Predicted(forward, batch)).detach()));
 }

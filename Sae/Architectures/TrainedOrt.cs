@@ -48,9 +48,9 @@ public sealed class TrainedOrt(CoderShape shape, OrtOptions options, long seed) 
         return sum! / features;
     }
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
-        foreach (var term in base.Terms(forward, prediction, batch, step)) yield return term;
+        foreach (var term in base.Terms(forward, batch, step)) yield return term;
         if (step.Step % options.Every == 0) yield return new LossTerm("orthogonality", Penalty(Decoder, options.ChunkFeatures, step.Seed), options.Orthogonality);
     }
 }

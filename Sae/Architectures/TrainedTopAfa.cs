@@ -52,8 +52,8 @@ public sealed class TrainedTopAfa(CoderShape shape, TopAfaOptions options, long 
             new("reconstruction", Distance(prediction, batch.Targets)),
             new("afa", ((codes * lengths).norm(-1) - aim.norm(-1)).square().mean(), options.Afa),
         ];
-        var error = (batch.Targets - prediction).detach();
-        if (DeadLoss.Of(options.Aux, pre, step.Dead.Mask, error, batch.Targets, dead => dead.matmul(Decoder), Bias) is { } aux)
+        var forward = new DenseForward(normed, pre, codes, null, Decoder);
+        if (DeadLoss.Of(options.Aux, forward, step.Dead.Mask, () => (batch.Targets - prediction).detach(), batch.Targets, Bias) is { } aux)
             terms.Add(new LossTerm("aux", aux, options.Aux.Weight));
         return terms;
     }

@@ -35,13 +35,18 @@ public sealed class TrainedTopK(CoderShape shape, TopKOptions options, long seed
     private protected override Tensor Select(Tensor ranked, StepInfo step) =>
         options.RectifiesFirst ? Chosen(ranked, (int)StepK(step)) : Largest.OfRows(ranked, (int)StepK(step)).relu();
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step)
+    private protected override Func<StepInfo, SparseSelection>? Selection => step => Keep.TopK((int)StepK(step));
+
+    // Where a row has fewer than k entries above zero and the rectified are chosen, which of its zeros learn is for the dense formula to say.
+    private protected override bool Describes(SparseEntries entries, StepInfo step) =>
+        !options.RectifiesFirst || entries.Rows.Count == entries.Rows.Rows * (int)StepK(step);
+
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
-        foreach (var term in base.Terms(forward, prediction, batch, step)) yield return term;
+        foreach (var term in base.Terms(forward, batch, step)) yield return term;
         if (options.Multi == 0) yield break;
-        var ranked = options.MultiTrainsEncoder ? forward.Ranked : forward.Ranked.detach();
-        var more = Largest.OfRows(ranked, (int)Math.Min(4 * StepK(step), Shape.Features)).relu();
-        var second = forward.Normed.Undo(Decode(more, forward.Lengths) + Bias);
+        var more = forward.WrittenByLargest((int)Math.Min(4 * StepK(step), Shape.Features), options.MultiTrainsEncoder);
+        var second = forward.Normed.Undo(more + Bias);
         yield return new LossTerm("multi", Distance(second, batch.Targets), options.Multi);
     }
 

@@ -84,9 +84,10 @@ public sealed class TrainedVariational : SelectiveCoder
         return _options.KeepsLargest ? Largest.OfMagnitudes(drawn, (int)StepK(step)) : drawn;
     }
 
-    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
-        base.Terms(forward, prediction, batch, step)
-            .Append(new LossTerm("divergence", Divergence(forward.Ranked.relu(), _logVariance), _options.Divergence * step.Sparsity));
+    // Every positive feature pays: there is no sparse way.
+    private protected override IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step) =>
+        base.Terms(forward, batch, step)
+            .Append(new LossTerm("divergence", Divergence(((DenseForward)forward).Ranked.relu(), _logVariance), _options.Divergence * step.Sparsity));
 
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => _options.KeepsLargest ? new TopKCoder(card, RankedWeights(), (int)K) : new StandardCoder(card, RankedWeights());

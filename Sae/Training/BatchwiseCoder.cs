@@ -13,6 +13,10 @@ public abstract class BatchwiseCoder : SelectiveCoder
 
     private protected override Tensor Select(Tensor ranked, StepInfo step) => Largest.OfBatch(ranked, StepK(step));
 
+    private protected override Func<StepInfo, SparseSelection>? Selection => step => Keep.BatchTopK(StepK(step));
+
+    private protected override bool FollowsThreshold => true;
+
     /// <inheritdoc/>
     protected override ISparseCoder Build(CoderCard card) => new BatchTopKCoder(card, RankedWeights(), K, Threshold < 0 ? null : Threshold);
 }

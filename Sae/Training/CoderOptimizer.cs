@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -29,30 +30,23 @@ internal sealed class CoderOptimizer : ICoderMoments, IDisposable
         _mean.Select(entry => ($"mean.{entry.Key}", entry.Value)).Concat(_square.Select(entry => ($"square.{entry.Key}", entry.Value)));
 
     /// <summary>One step along gradients by parameter; a parameter without one stays, and so does its memory.</summary>
-    internal void Step(IReadOnlyDictionary<string, Tensor> gradients, double rate)
+    /// <param name="gradients">The gradients.</param>
+    /// <param name="rate">Step size.</param>
+    /// <param name="unit">A parameter whose rows are divided by their length + a number in the same pass, where its gradient is rows.</param>
+    /// <returns>Whether that was done.</returns>
+    internal bool Step(IReadOnlyDictionary<string, CoderGradient> gradients, double rate, (string Parameter, double Number)? unit = null)
     {
         using var frozen = no_grad();
         Steps++;
+        var united = false;
         foreach (var (name, gradient) in gradients)
         {
             using var scope = NewDisposeScope();
-            var parameter = _parameters[name];
-            var decayed = gradient;
-            if (_options.WeightDecay > 0)
-            {
-                if (_options.Kind == OptimizerKind.Adamw) parameter.mul_(1 - rate * _options.WeightDecay);
-                else decayed = gradient.add(parameter, _options.WeightDecay);
-            }
-            var mean = _mean[name].mul_(_options.Beta1).add_(decayed, 1 - _options.Beta1);
-            if (_options.Kind == OptimizerKind.Signum)
-            {
-                parameter.add_(mean.sign(), -rate);
-                continue;
-            }
-            var square = _square[name].mul_(_options.Beta2).addcmul_(decayed, decayed, 1 - _options.Beta2);
-            var root = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(_options.Beta2, Steps))).add_(_options.Epsilon);
-            parameter.addcdiv_(mean, root, -rate / (1 - Math.Pow(_options.Beta1, Steps)));
+            var number = unit is { } wanted && wanted.Parameter == name ? wanted.Number : (double?)null;
+            if (gradient.Moves(_parameters[name], _mean[name], _square.GetValueOrDefault(name), Rule(rate) with { Unit = number })) united |= number is not null;
+            else Step(name, gradient.ToDense(_parameters[name]), rate);
         }
+        return united;
     }
 
     /// <inheritdoc/>
@@ -67,5 +61,41 @@ internal sealed class CoderOptimizer : ICoderMoments, IDisposable
     public void Dispose()
     {
         foreach (var tensor in _mean.Values.Concat(_square.Values)) tensor.Dispose();
+    }
+
+    private RowRule Rule(double rate) => new()
+    {
+        Kind = _options.Kind switch
+        {
+            OptimizerKind.Signum => RowRuleKind.Sign,
+            OptimizerKind.Adamw => RowRuleKind.DecoupledAdam,
+            _ => RowRuleKind.Adam,
+        },
+        Rate = rate,
+        Beta1 = _options.Beta1,
+        Beta2 = _options.Beta2,
+        Epsilon = _options.Epsilon,
+        Decay = _options.WeightDecay,
+        Step = Steps,
+    };
+
+    private void Step(string name, Tensor gradient, double rate)
+    {
+        var parameter = _parameters[name];
+        var decayed = gradient;
+        if (_options.WeightDecay > 0)
+        {
+            if (_options.Kind == OptimizerKind.Adamw) parameter.mul_(1 - rate * _options.WeightDecay);
+            else decayed = gradient.add(parameter, _options.WeightDecay);
+        }
+        var mean = _mean[name].mul_(_options.Beta1).add_(decayed, 1 - _options.Beta1);
+        if (_options.Kind == OptimizerKind.Signum)
+        {
+            parameter.add_(mean.sign(), -rate);
+            return;
+        }
+        var square = _square[name].mul_(_options.Beta2).addcmul_(decayed, decayed, 1 - _options.Beta2);
+        var root = square.sqrt().div_(Math.Sqrt(1 - Math.Pow(_options.Beta2, Steps))).add_(_options.Epsilon);
+        parameter.addcdiv_(mean, root, -rate / (1 - Math.Pow(_options.Beta1, Steps)));
     }
 }

@@ -1,4 +1,5 @@
 using Prisma.Core;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -11,12 +12,20 @@ public sealed class CoderTraining : IDisposable
 {
     private readonly IReadOnlyList<UpdatePart> _order;
     private readonly CoderOptimizer _optimizer;
+    private readonly SparseStep? _sparse;
     private readonly double _rate;
     private readonly long _seed;
 
     /// <summary>Random weights, nothing learned.</summary>
     /// <exception cref="OptionsException">The settings do not work.</exception>
     public CoderTraining(CoderSettings settings, CoderShape shape, long totalSteps, long seed, ArchitectureCatalog? catalog = null)
+        : this(settings, shape, totalSteps, seed, GradientPath.Sparse, screens: null, catalog)
+    {
+    }
+
+    /// <summary>The same with dense gradients even where sparse ones can be had, or without approximate products where they are faster: for comparisons.</summary>
+    internal CoderTraining(
+        CoderSettings settings, CoderShape shape, long totalSteps, long seed, GradientPath path, bool? screens = null, ArchitectureCatalog? catalog = null)
     {
         ArgumentNullException.ThrowIfNull(settings);
         ArgumentNullException.ThrowIfNull(shape);
@@ -31,6 +40,8 @@ public sealed class CoderTraining : IDisposable
             throw new OptionsException($"update: '{refused.Kind}' cannot be used with {settings.Architecture}, which forms its decoder's rows itself.");
         }
         _rate = settings.Optimizer.Rate(shape.Features);
+        if (path == GradientPath.Sparse && Coder.LossOverEntries is not null && Coder.Encoder is { dtype: ScalarType.Float32, device_type: DeviceType.CPU })
+            _sparse = new SparseStep(screens);
     }
 
     /// <summary>How it is trained.</summary>
@@ -73,20 +84,22 @@ public sealed class CoderTraining : IDisposable
         };
         var rate = LearningRate;
         Dead.Begin();
-        IReadOnlyDictionary<string, Tensor> gradients = new Dictionary<string, Tensor>();
+        IReadOnlyDictionary<string, CoderGradient> gradients = new Dictionary<string, CoderGradient>();
         StepReport? report = null;
-        foreach (var part in _order)
+        for (var k = 0; k < _order.Count; k++)
         {
-            switch (part.Kind)
+            switch (_order[k].Kind)
             {
                 case UpdateKind.Loss:
-                    (gradients, report) = Gradients(parts, step, watch);
+                    (gradients, report) = Gradients(parts, step, scope, watch);
                     break;
                 case UpdateKind.Step:
-                    _optimizer.Step(gradients, rate);
+                    // Unit rows right after the step are made in the same pass.
+                    var unit = k + 1 < _order.Count && _order[k + 1].Kind == UpdateKind.UnitDecoder ? _order[k + 1].Number : (double?)null;
+                    if (_optimizer.Step(gradients, rate, unit is { } number ? ("decoder", number) : null)) k++;
                     break;
                 default:
-                    Change(part, gradients);
+                    Change(_order[k], gradients);
                     break;
             }
         }
@@ -121,65 +134,82 @@ public sealed class CoderTraining : IDisposable
         Coder.Dispose();
         Dead.Dispose();
         _optimizer.Dispose();
+        _sparse?.Dispose();
     }
 
-    private (IReadOnlyDictionary<string, Tensor> Gradients, StepReport Report) Gradients(
-        IReadOnlyList<TrainRows> parts, StepInfo step, Action<IReadOnlyDictionary<string, Tensor>>? watch)
+    private (IReadOnlyDictionary<string, CoderGradient> Gradients, StepReport Report) Gradients(
+        IReadOnlyList<TrainRows> parts, StepInfo step, DisposeScope whole, Action<IReadOnlyDictionary<string, Tensor>>? watch)
     {
-        var names = Coder.Parameters.Keys.ToList();
-        List<Tensor> leaves = [.. Coder.Parameters.Values];
-        var sums = new Dictionary<string, Tensor>(StringComparer.Ordinal);
+        var sums = new Dictionary<string, CoderGradient>(StringComparer.Ordinal);
         var losses = new Dictionary<string, (double Value, double Weight)>(StringComparer.Ordinal);
+        var path = GradientPath.Sparse;
         for (var k = 0; k < parts.Count; k++)
         {
             using var scope = NewDisposeScope();
-            var terms = Coder.Loss(parts[k], step);
-            Tensor? total = null;
-            foreach (var term in terms.Where(term => term.Weight != 0))
+            // A batch may be one that the entries alone do not describe.
+            var sparse = _sparse is null ? null : Coder.LossOverEntries!(_sparse, parts[k], step);
+            if (sparse is null) path = GradientPath.Dense;
+            var terms = sparse?.Terms ?? Coder.Loss(parts[k], step);
+            var total = Total(terms, parts.Count);
+            foreach (var (name, gradient) in sparse?.Graph.Gradients(total) ?? Dense(total))
             {
-                var weighted = term.Weight == 1 ? term.Value : term.Value * term.Weight;
-                total = total is null ? weighted : total + weighted;
-            }
-            var found = autograd.grad([total!], leaves, allow_unused: true);
-            for (var p = 0; p < names.Count; p++)
-            {
-                if (found[p] is null) continue;
-                var share = parts.Count == 1 ? found[p] : found[p] / parts.Count;
-                sums[names[p]] = (sums.TryGetValue(names[p], out var sum) ? sum + share : share).MoveToOuterDisposeScope();
+                // Sums of one kind only: of rows with a tensor, the rows become one.
+                sums[name] = (sums.TryGetValue(name, out var sum) ? sum.Plus(gradient, Coder.Parameters[name]) : gradient).MoveTo(whole);
             }
             foreach (var term in terms)
                 losses[term.Name] = (losses.GetValueOrDefault(term.Name).Value + term.Value.to(float64).item<double>() / parts.Count, term.Weight);
-            if (k == 0) watch?.Invoke(sums);
+            if (k == 0) watch?.Invoke(sums.ToDictionary(entry => entry.Key, entry => entry.Value.ToDense(Coder.Parameters[entry.Key]), StringComparer.Ordinal));
         }
-        return (sums, new StepReport(step.Step, losses));
+        return (sums, new StepReport(step.Step, losses) { Gradients = path });
     }
 
-    private void Change(UpdatePart part, IReadOnlyDictionary<string, Tensor> gradients)
+    // The mean over the parts of what is minimised.
+    private static Tensor Total(IReadOnlyList<LossTerm> terms, int parts)
+    {
+        Tensor? total = null;
+        foreach (var term in terms.Where(term => term.Weight != 0))
+        {
+            var weighted = term.Weight == 1 ? term.Value : term.Value * term.Weight;
+            total = total is null ? weighted : total + weighted;
+        }
+        return parts == 1 ? total! : total! / parts;
+    }
+
+    private Dictionary<string, CoderGradient> Dense(Tensor total)
+    {
+        var names = Coder.Parameters.Keys.ToList();
+        var found = autograd.grad([total], [.. Coder.Parameters.Values], allow_unused: true);
+        return names.Zip(found).Where(pair => pair.Second is not null).ToDictionary(pair => pair.First, pair => new CoderGradient(pair.Second), StringComparer.Ordinal);
+    }
+
+    private void Change(UpdatePart part, IReadOnlyDictionary<string, CoderGradient> gradients)
     {
         using var frozen = no_grad();
-        using var scope = NewDisposeScope();
         switch (part.Kind)
         {
             case UpdateKind.Project:
-                var gradient = gradients["decoder"];
-                var unit = Coder.Decoder / (Coder.Decoder.norm(1, keepdim: true) + part.Number);
-                gradient.sub_((gradient * unit).sum(1, keepdim: true) * unit);
+                gradients["decoder"].Project(Coder.Decoder, part.Number);
                 break;
             case UpdateKind.Clip:
-                var squares = gradients.Values.Sum(each => Math.Pow(each.norm().item<float>(), 2));
-                var share = part.Number / (Math.Sqrt(squares) + 1e-6);
+                var share = part.Number / (Math.Sqrt(gradients.Sum(entry => entry.Value.Squares(Coder.Parameters[entry.Key]))) + 1e-6);
                 if (share < 1)
-                    foreach (var each in gradients.Values) each.mul_(share);
+                    foreach (var each in gradients.Values) each.Shrink(share);
                 break;
-            case UpdateKind.UnitDecoder:
-                Coder.Decoder.div_(Coder.Decoder.norm(1, keepdim: true) + part.Number);
-                break;
-            case UpdateKind.FoldDecoder:
-                var lengths = Coder.Decoder.norm(1, keepdim: true) + part.Number;
-                Coder.Decoder.div_(lengths);
-                Coder.Encoder.mul_(lengths);
-                Coder.EncoderBias.mul_(lengths.squeeze(1));
+            default:
+                Rescale(part, gradients);
                 break;
         }
+    }
+
+    // Gradients are those of the rows as they were.
+    private void Rescale(UpdatePart part, IReadOnlyDictionary<string, CoderGradient> gradients)
+    {
+        if (gradients.TryGetValue("decoder", out var gradient)) gradient.Settle(Coder.Decoder);
+        using var scope = NewDisposeScope();
+        var lengths = Coder.Decoder.norm(1, keepdim: true) + part.Number;
+        Coder.Decoder.div_(lengths);
+        if (part.Kind == UpdateKind.UnitDecoder) return;
+        Coder.Encoder.mul_(lengths);
+        Coder.EncoderBias.mul_(lengths.squeeze(1));
     }
 }

@@ -53,6 +53,14 @@ public sealed class DeadFeatures : IDisposable
         NoteCounts(codes.detach().abs().gt(_options.FiresAbove).sum([0L]), codes.shape[0]);
     }
 
+    /// <summary>Told once for every part of a step what fired: entries with their values [E].</summary>
+    internal void NoteEntries(SparseEntries entries, Tensor values)
+    {
+        using var frozen = no_grad();
+        using var scope = NewDisposeScope();
+        NoteCounts(entries.Counts(values.detach().abs().gt(_options.FiresAbove)), entries.Rows.Rows);
+    }
+
     /// <summary>Told once for every part of a step in how many rows each feature fired: int64 [F].</summary>
     public void NoteCounts(Tensor counts, long rows)
     {

@@ -2,13 +2,6 @@ using static TorchSharp.torch;
 
 namespace Prisma.Sae;
 
-/// <summary>What a selective coder computed for one batch. Everything lives in the step's scope.</summary>
-/// <param name="Normed">The normalised input.</param>
-/// <param name="Ranked">What features are ranked by: [n, F].</param>
-/// <param name="Codes">What is kept of it: [n, F].</param>
-/// <param name="Lengths">‖W_dec‖ where features are ranked by it: [F].</param>
-internal readonly record struct SelectiveForward(NormedInput Normed, Tensor Ranked, Tensor Codes, Tensor? Lengths);
-
 /// <summary>
 /// Coders in training that keep some features of a row or batch and set the others to zero. An architecture says which are kept, and may add to
 /// the loss.
@@ -36,30 +29,52 @@ public abstract class SelectiveCoder : TrainableCoder
     public override IReadOnlyList<LossTerm> Loss(TrainRows batch, StepInfo step)
     {
         ArgumentNullException.ThrowIfNull(step);
-        var forward = Forward(batch.Inputs, step);
-        FollowThreshold(forward.Codes, step);
-        step.Dead.Note(forward.Codes);
-        var decoded = Decode(forward.Codes, forward.Lengths) + Bias;
-        var prediction = Complete(decoded, forward.Normed, batch.Inputs);
-        List<LossTerm> terms = [.. Terms(forward, prediction, batch, step)];
-        var error = (batch.Targets - prediction).detach();
-        if (DeadLoss.Of(_options.Aux, forward.Ranked, step.Dead.Mask, error, batch.Targets, codes => Decode(codes, forward.Lengths), Bias) is { } aux)
-            terms.Add(new LossTerm("aux", aux, _options.Aux.Weight));
-        return terms;
+        var normed = Normed(batch.Inputs);
+        var products = Products(normed);
+        var pre = _options.EncoderBias ? products + EncoderBias : products;
+        var lengths = _options.RanksByLength ? WrittenLengths() : null;
+        var ranked = lengths is null ? pre : pre * lengths;
+        return Loss(new DenseForward(normed, ranked, Select(ranked, step), lengths, Decoder), batch, step);
     }
+
+    /// <inheritdoc/>
+    internal override Func<SparseStep, TrainRows, StepInfo, SparseLoss?>? LossOverEntries => Selection is { } selection ? (buffer, batch, step) =>
+    {
+        var rows = batch.Inputs.shape[0];
+        if (!SparseStep.Pays(StepK(step) * rows, rows, Shape.Features)) return null;
+        Tensor? lengths;
+        using (no_grad()) lengths = _options.RanksByLength ? WrittenLengths() : null;
+        var graph = new SparseGraph(this, batch.Inputs, buffer, _options.EncoderBias, lengths);
+        var entries = graph.Select(selection(step));
+        return Describes(entries, step) ? new SparseLoss(Loss(new EntriesForward(graph, entries, lengths), batch, step), graph) : null;
+    }
+    : null;
 
     /// <summary>What is kept of the values [n, F]: [n, F], differentiable, zero elsewhere.</summary>
     private protected abstract Tensor Select(Tensor ranked, StepInfo step);
 
+    /// <summary>The same as entries, zeros left out; null where what is kept, or the loss, is not made of few entries.</summary>
+    private protected virtual Func<StepInfo, SparseSelection>? Selection => null;
+
+    /// <summary>Whether the loss of this batch depends on the entries alone.</summary>
+    private protected virtual bool Describes(SparseEntries entries, StepInfo step) => true;
+
+    /// <summary>
+    /// Whether the running threshold is followed: where the frozen coder runs on single rows by it. Coders that choose per row anyway follow one only
+    /// where the mean over rows is asked for, as in dictionary_learning's files.
+    /// </summary>
+    private protected virtual bool FollowsThreshold => _options.Threshold.PerRow;
+
     /// <summary>The loss without the dead features' part; the reconstruction unless the architecture says otherwise.</summary>
-    private protected virtual IEnumerable<LossTerm> Terms(SelectiveForward forward, Tensor prediction, TrainRows batch, StepInfo step) =>
-        [new("reconstruction", Distance(prediction, batch.Targets))];
+    private protected virtual IEnumerable<LossTerm> Terms(SelectiveForward forward, TrainRows batch, StepInfo step) =>
+        [new("reconstruction", Distance(Predicted(forward, batch), batch.Targets))];
+
+    /// <summary>The complete prediction from all kept codes.</summary>
+    private protected Tensor Predicted(SelectiveForward forward, TrainRows batch) =>
+        forward.Prediction ??= Complete(forward.Written() + Bias, forward.Normed, batch.Inputs);
 
     /// <summary>k as it is in this step: it may still be falling to its final value.</summary>
     private protected double StepK(StepInfo step) => Math.Min(_options.K * step.KFactor, Shape.Features);
-
-    /// <summary>Codes · W_dec without the bias; the codes are in the units in which features are ranked.</summary>
-    private protected Tensor Decode(Tensor codes, Tensor? lengths) => (lengths is null ? codes : codes / lengths).matmul(Decoder);
 
     /// <summary>The weights of the coder to freeze to, in the units in which features are ranked.</summary>
     private protected CoderWeights RankedWeights()
@@ -71,27 +86,26 @@ public abstract class SelectiveCoder : TrainableCoder
         return weights.MoveLengths(lengths.masked_fill(lengths.eq(0), 1));
     }
 
-    private SelectiveForward Forward(Tensor x, StepInfo step)
+    private List<LossTerm> Loss(SelectiveForward forward, TrainRows batch, StepInfo step)
     {
-        var normed = Normed(x);
-        var products = Products(normed);
-        var pre = _options.EncoderBias ? products + EncoderBias : products;
-        var lengths = _options.RanksByLength ? WrittenLengths() : null;
-        var ranked = lengths is null ? pre : pre * lengths;
-        return new SelectiveForward(normed, ranked, Select(ranked, step), lengths);
+        if (FollowsThreshold) FollowThreshold(forward, step);
+        forward.Tell(step.Dead);
+        List<LossTerm> terms = [.. Terms(forward, batch, step)];
+        if (DeadLoss.Of(_options.Aux, forward, step.Dead.Mask, () => (batch.Targets - Predicted(forward, batch)).detach(), batch.Targets, Bias) is { } aux)
+            terms.Add(new LossTerm("aux", aux, _options.Aux.Weight));
+        return terms;
     }
 
     // The smallest positive value that was kept in the batch.
-    private void FollowThreshold(Tensor codes, StepInfo step)
+    private void FollowThreshold(SelectiveForward forward, StepInfo step)
     {
         var options = _options.Threshold;
         if (options.CopiesFirst && step.Step <= options.After) return;
         using var frozen = no_grad();
         using var scope = NewDisposeScope();
-        var perRow = codes.masked_fill(codes.le(0), double.PositiveInfinity).amin(1);
-        perRow = perRow.masked_select(perRow.isfinite());
-        if (perRow.shape[0] == 0 && !options.CopiesFirst) return;
-        var smallest = perRow.shape[0] == 0 ? 0 : (options.PerRow ? perRow.mean() : perRow.min()).item<float>();
+        var kept = forward.Smallest(options.PerRow);
+        if (kept.shape[0] == 0 && !options.CopiesFirst) return;
+        var smallest = kept.shape[0] == 0 ? 0 : (options.PerRow ? kept.mean() : kept.min()).item<float>();
         var before = Threshold;
         _threshold.fill_(options.CopiesFirst && before < 0 ? smallest : (1 - options.Rate) * before + options.Rate * smallest);
     }

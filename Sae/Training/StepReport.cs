@@ -8,6 +8,9 @@ public sealed record StepReport(long Step, IReadOnlyDictionary<string, (double V
     /// <summary>The step size that was used.</summary>
     public double LearningRate { get; init; }
 
+    /// <summary>How gradients were found.</summary>
+    public GradientPath Gradients { get; init; }
+
     /// <summary>What was minimised.</summary>
     public double Total => Losses.Values.Sum(term => term.Value * term.Weight);
 }

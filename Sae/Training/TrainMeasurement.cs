@@ -32,4 +32,7 @@ public sealed record TrainMeasurement
 
     /// <summary>The step size.</summary>
     public required double LearningRate { get; init; }
+
+    /// <summary>How this step found its gradients: through the entries that were kept, or over all features.</summary>
+    public GradientPath Gradients { get; init; }
 }

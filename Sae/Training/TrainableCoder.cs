@@ -91,6 +91,12 @@ public abstract class TrainableCoder : IDisposable
     /// <summary>Called for all coders of a run before any of them makes a step.</summary>
     public virtual void BeforeStep() { }
 
+    /// <summary>
+    /// The same loss through the entries that are kept, whose gradients fill no matrix [n, F]; null where the options need every entry. Called, it
+    /// may still give null for a batch that it cannot describe, before anything was noted. Made in the current scope.
+    /// </summary>
+    internal virtual Func<SparseStep, TrainRows, StepInfo, SparseLoss?>? LossOverEntries => null;
+
     /// <summary>Called after every update; architectures that adapt something outside the gradient do it here.</summary>
     public virtual void AfterStep(TrainRows batch, StepInfo step, ICoderMoments moments) { }
 

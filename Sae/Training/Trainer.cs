@@ -159,6 +159,7 @@ public static class Trainer
             ExplainedVariance = all.ExplainedVariance,
             Dead = run.Dead.Mask.to(float64).mean().item<double>(),
             LearningRate = report.LearningRate,
+            Gradients = report.Gradients,
         };
     }
 

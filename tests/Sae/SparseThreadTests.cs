@@ -43,7 +43,6 @@ public sealed class SparseThreadTests
     private static Dictionary<string, Tensor> Results()
     {
         using var generator = new Generator(5);
-        using var step = new SparseStep();
         const int Rows = 300, Features = 3000, Width = 70;
         var x = randn(Rows, Features, generator: generator).mul(64).round();
         var (matrix, target, bias) = (randn(Features, Width, generator: generator), randn(Rows, Width, generator: generator), zeros(Width));

@@ -74,6 +74,21 @@ public sealed class TrainedArchitectureTests
         Assert.Equal([1L, 1, 1, 1], dead.Fired.data<long>().ToArray());
     }
 
+    [Theory]
+    [InlineData("topk", false, false)]
+    [InlineData("topk", true, true)]
+    [InlineData("abstopk", false, false)]
+    [InlineData("batchtopk", false, true)]
+    public void A_running_threshold_is_followed_only_where_it_is_used(string architecture, bool perRow, bool follows)
+    {
+        using var scope = NewDisposeScope();
+        var settings = Settings(architecture);
+        settings = settings with { Options = (SelectiveOptions)settings.Options with { Threshold = new ThresholdOptions { After = 0, PerRow = perRow } } };
+        using var training = new CoderTraining(settings, new CoderShape(3, 4), totalSteps: 3, seed: 0);
+        for (var k = 0; k < 3; k++) training.Step([new TrainRows(Toy.X, Toy.X)]);
+        Assert.Equal(follows, ((SelectiveCoder)training.Coder).Threshold >= 0);
+    }
+
     private static CoderSettings Settings(string architecture) => new()
     {
         Architecture = architecture,

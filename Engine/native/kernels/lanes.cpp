@@ -10,7 +10,7 @@ namespace prisma {
 
 namespace {
 
-inline int32_t rank_of_value(float z) {
+inline int32_t ranked(float z) {
     z += 0.0f;  // −0 becomes +0
     int32_t bits;
     std::memcpy(&bits, &z, sizeof bits);
@@ -18,9 +18,17 @@ inline int32_t rank_of_value(float z) {
     return (bits & INT_MAX) > 0x7f800000 ? INT_MAX : ordered;
 }
 
+// Rounding of the sum with the bias, here and in the exact value, is 2⁻²⁴ of it each, and of the bound's ends as much again; sums that tiles take as
+// zero are lost.
+inline float half_width(float z, const RowBounds& bounds, int64_t column) {
+    return bounds.length * bounds.deltas[column] + bounds.delta * bounds.lengths[column] + std::fabs(z) * 5e-7f + 1e-30f;
+}
+
 }  // namespace
 
-int32_t rank_of(const float* x, const float* bias, int64_t column) { return rank_of_value(bias ? x[column] + bias[column] : x[column]); }
+int32_t rank_of_value(float z) { return ranked(z); }
+
+int32_t rank_of(const float* x, const float* bias, int64_t column) { return ranked(bias ? x[column] + bias[column] : x[column]); }
 
 // Four rows at a time, so that y is read and written once for four.
 PRISMA_WIDE_FUSED void add_rows(float* y, const float* base, const int64_t* index, const float* coefs, int64_t count, int64_t width) {
@@ -40,11 +48,14 @@ PRISMA_WIDE_FUSED void add_rows(float* y, const float* base, const int64_t* inde
     }
 }
 
+// Rows that are left over at the end go through the same loop beside copies of themselves: a sum has the same bits wherever its row stands in the
+// list, so that equal rows tie.
 PRISMA_WIDE_FUSED void dot_rows(const float* x, const float* base, const int64_t* index, int64_t count, int64_t width, float* out) {
-    int64_t j = 0;
-    for (; j + 4 <= count; j += 4) {
-        const float *p = base + index[j] * width, *q = base + index[j + 1] * width, *r = base + index[j + 2] * width,
-                    *s = base + index[j + 3] * width;
+    for (int64_t j = 0; j < count; j += 4) {
+        const int64_t last = count - 1 - j;
+        const float* const rows[] = {base + index[j] * width, base + index[j + (last < 1 ? last : 1)] * width,
+                                     base + index[j + (last < 2 ? last : 2)] * width, base + index[j + (last < 3 ? last : 3)] * width};
+        const float *p = rows[0], *q = rows[1], *r = rows[2], *s = rows[3];
         float a = 0, b = 0, c = 0, e = 0;
 #pragma omp simd reduction(+ : a, b, c, e)
         for (int64_t i = 0; i < width; ++i) {
@@ -53,17 +64,8 @@ PRISMA_WIDE_FUSED void dot_rows(const float* x, const float* base, const int64_t
             c += x[i] * r[i];
             e += x[i] * s[i];
         }
-        out[j] = a;
-        out[j + 1] = b;
-        out[j + 2] = c;
-        out[j + 3] = e;
-    }
-    for (; j < count; ++j) {
-        const float* p = base + index[j] * width;
-        float a = 0;
-#pragma omp simd reduction(+ : a)
-        for (int64_t i = 0; i < width; ++i) a += x[i] * p[i];
-        out[j] = a;
+        const float sums[] = {a, b, c, e};
+        for (int64_t k = 0; k <= last && k < 4; ++k) out[j + k] = sums[k];
     }
 }
 
@@ -101,18 +103,53 @@ PRISMA_WIDE_FUSED void block_maxima(const float* x, const float* bias, int heigh
     for (int t = 0; t < height; ++t, x += kLanes) {
         if (bias) {
             for (int l = 0; l < kLanes; ++l) {
-                const int32_t rank = rank_of_value(x[l] + bias[l]);
+                const int32_t rank = ranked(x[l] + bias[l]);
                 best[l] = rank > best[l] ? rank : best[l];
             }
             bias += kLanes;
         } else {
             for (int l = 0; l < kLanes; ++l) {
-                const int32_t rank = rank_of_value(x[l]);
+                const int32_t rank = ranked(x[l]);
                 best[l] = rank > best[l] ? rank : best[l];
             }
         }
     }
     std::memcpy(maxima, best, sizeof best);
+}
+
+float upper_end(const float* x, const float* bias, const RowBounds& bounds, int64_t column) {
+    const float z = bias ? x[column] + bias[column] : x[column];
+    return z + half_width(z, bounds, column);
+}
+
+PRISMA_WIDE_FUSED void block_bounds(const float* x, const float* bias, const RowBounds& bounds, int64_t column, int height, int32_t* lower,
+                                    int32_t* upper) {
+    int32_t low[kLanes], high[kLanes];
+    const RowBounds b = bounds;
+    for (int l = 0; l < kLanes; ++l) low[l] = high[l] = INT_MIN;
+    for (int t = 0; t < height; ++t, column += kLanes) {
+        for (int l = 0; l < kLanes; ++l) {
+            const float z = bias ? x[column + l] + bias[column + l] : x[column + l];
+            const float half = half_width(z, b, column + l);
+            const int32_t from = ranked(z - half), to = ranked(z + half);
+            low[l] = from > low[l] ? from : low[l];
+            high[l] = to > high[l] ? to : high[l];
+        }
+    }
+    std::memcpy(lower, low, sizeof low);
+    std::memcpy(upper, high, sizeof high);
+}
+
+PRISMA_WIDE_FUSED bool any_end_above(const float* x, const float* bias, const RowBounds& bounds, int64_t column, const float* limit,
+                                     int64_t count) {
+    int any = 0;
+    const RowBounds b = bounds;
+#pragma omp simd reduction(| : any)
+    for (int64_t i = 0; i < count; ++i) {
+        const float z = bias ? x[column + i] + bias[column + i] : x[column + i];
+        any |= z + half_width(z, b, column + i) <= limit[column + i] ? 0 : 1;
+    }
+    return any != 0;
 }
 
 PRISMA_WIDE_FUSED bool any_above(const float* x, const float* bias, const float* limit, int64_t count) {

@@ -30,8 +30,24 @@ int32_t rank_of(const float* x, const float* bias, int64_t column);
 // Largest rank of `height` columns that lie kLanes apart: kLanes maxima for columns [0, kLanes·height).
 void block_maxima(const float* x, const float* bias, int height, int32_t* maxima);
 
-// Whether x + bias > limit (or is NaN) in any of `count` columns.
+// An order-preserving integer of a number, as rank_of gives it.
+int32_t rank_of_value(float z);
+
+// Bounds of a row's entries: z = x + bias lies within ±(length·deltas + delta·lengths + rounding). Adds to `lower` and `upper` the largest rank of
+// the lower and upper ends of `height` columns that lie kLanes apart.
+struct RowBounds {
+    float length, delta;
+    const float* deltas;
+    const float* lengths;
+};
+void block_bounds(const float* x, const float* bias, const RowBounds& bounds, int64_t column, int height, int32_t* lower, int32_t* upper);
+
+// The upper end of one entry.
+float upper_end(const float* x, const float* bias, const RowBounds& bounds, int64_t column);
+
+// Whether x + bias > limit (or is NaN) in any of `count` columns; with bounds, whether the upper end is.
 bool any_above(const float* x, const float* bias, const float* limit, int64_t count);
+bool any_end_above(const float* x, const float* bias, const RowBounds& bounds, int64_t column, const float* limit, int64_t count);
 
 // How one row of parameters follows its gradient, in the numbers that the loops use; each is rounded to float once.
 struct Update {

@@ -12,6 +12,15 @@
 
 namespace prisma {
 
+// A sum that several threads add to; its order does not matter for whole numbers. Gives the sum so far.
+inline int64_t add_shared(int64_t* sum, int64_t count) {
+    static std::atomic_flag busy = ATOMIC_FLAG_INIT;
+    while (busy.test_and_set(std::memory_order_acquire)) std::this_thread::yield();
+    const int64_t now = *sum += count;
+    busy.clear(std::memory_order_release);
+    return now;
+}
+
 // body(begin, end) for every piece of [0, count). The first exception of a piece is thrown again here, after all threads have ended.
 template <class Body>
 void parallel(int64_t count, int64_t piece, int threads, Body body) {

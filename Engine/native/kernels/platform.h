@@ -22,13 +22,15 @@
 
 namespace prisma {
 
-enum Status { kDone = 0, kBadArgument = 1, kOutOfMemory = 2, kFailed = 3, kTooSmall = 4 };
+enum Status { kDone = 0, kBadArgument = 1, kOutOfMemory = 2, kFailed = 3, kTooSmall = 4, kUnsuited = 5, kTooOpen = 6 };
 
-// Runs a body that returns a status; nothing is thrown across the border.
+// Runs a body that returns a status or throws one; nothing is thrown across the border.
 template <class Body>
 int guarded(Body body) {
     try {
         return body();
+    } catch (const Status status) {
+        return status;
     } catch (const std::bad_alloc&) {
         return kOutOfMemory;
     } catch (...) {

@@ -10,29 +10,26 @@ internal static class DeadLoss
 
     /// <summary>The loss; null where no feature is dead or it is switched off.</summary>
     /// <param name="options">Which.</param>
-    /// <param name="pre">Pre-activations [n, F], in the units in which features are ranked.</param>
+    /// <param name="forward">The batch.</param>
     /// <param name="dead">Dead features: bool [F].</param>
     /// <param name="error">What is to be predicted, y − x̂ [n, d]; a constant.</param>
     /// <param name="target">The coder's target [n, d].</param>
-    /// <param name="decode">Codes [n, F] to a prediction without the bias.</param>
     /// <param name="bias">The decoder's bias.</param>
-    internal static Tensor? Of(AuxOptions options, Tensor pre, Tensor dead, Tensor error, Tensor target, Func<Tensor, Tensor> decode, Tensor bias)
+    internal static Tensor? Of(AuxOptions options, SelectiveForward forward, Tensor dead, Func<Tensor> error, Tensor target, Tensor bias)
     {
+        if (options.Weight == 0) return null;
         var number = dead.sum().item<long>();
-        if (options.Weight == 0 || (number == 0 && options.Candidates != AuxCandidates.PositiveOrZero)) return null;
-        var wanted = options.K ?? Math.Max(1, error.shape[1] / 2);
-        var candidates = options.TrainsEncoder ? pre : pre.detach();
-        var codes = options.Candidates == AuxCandidates.PositiveOrZero
-            ? Largest.OfRows(candidates.relu() * dead.to(pre.dtype), (int)Math.Min(wanted, pre.shape[1]))
-            : Largest.OfRows((options.Candidates == AuxCandidates.Raw ? candidates : candidates.relu()).masked_fill(dead.logical_not(), double.NegativeInfinity), (int)Math.Min(wanted, number));
-        var goal = options.TargetsBias ? error + bias.detach() : error;
-        var guess = options.AddsBias ? decode(codes) + bias : decode(codes);
-        var squares = (guess - goal).square().sum();
+        if (number == 0 && options.Candidates != AuxCandidates.PositiveOrZero) return null;
+        var left = error();
+        var wanted = options.K ?? (int)Math.Max(1, left.shape[1] / 2);
+        var written = forward.WrittenByDead(options, dead, number, wanted);
+        var goal = options.TargetsBias ? left + bias.detach() : left;
+        var squares = ((options.AddsBias ? written + bias : written) - goal).square().sum();
         var scaled = options.Scale switch
         {
             AuxScale.ErrorVariance => squares / Reconstruction.Spread(goal).clamp_min(Tiny),
             AuxScale.TargetVariance => squares / Reconstruction.Spread(target).clamp_min(Tiny),
-            _ => squares / error.shape[0],
+            _ => squares / left.shape[0],
         };
         var share = options.ShrinksWithFewDead ? Math.Min(1, number / (double)wanted) : 1;
         return scaled * share;

@@ -82,13 +82,12 @@ internal sealed class ZipfDensity
     /// <param name="options">The options.</param>
     /// <param name="forward">What was computed for the batch.</param>
     /// <param name="error">What is to be predicted [n, d]; a constant.</param>
-    /// <param name="decode">Codes to a prediction without the bias.</param>
     /// <param name="counted">The codes whose activity is followed; null for those that were kept.</param>
-    internal IEnumerable<LossTerm> Terms(ZipfChoiceOptions options, SelectiveForward forward, Tensor error, Func<Tensor, Tensor> decode, Tensor? counted = null)
+    internal IEnumerable<LossTerm> Terms(ZipfChoiceOptions options, DenseForward forward, Tensor error, Tensor? counted = null)
     {
         Follow(counted ?? forward.Codes);
         if (options.AuxZipf == 0) yield break;
-        if (Loss(Shortfall(), forward.Ranked, error, options.Aux.K ?? (int)Math.Max(1, error.shape[1] / 2), decode) is { } loss)
+        if (Loss(Shortfall(), forward.Ranked, error, options.Aux.K ?? (int)Math.Max(1, error.shape[1] / 2), forward.Decode) is { } loss)
             yield return new LossTerm("aux_zipf", loss, options.AuxZipf);
     }
 

@@ -1,4 +1,5 @@
 using Prisma.Engine;
+using TorchSharp;
 using static TorchSharp.torch;
 
 namespace Prisma.Sae;
@@ -11,9 +12,6 @@ internal sealed class RowGradients(IReadOnlyList<RowPart> parts)
 {
     /// <summary>The summands.</summary>
     internal IReadOnlyList<RowPart> Parts { get; } = parts;
-
-    /// <summary>A gradient that is already a matrix [F, d].</summary>
-    internal static RowGradients Of(Tensor dense) => new([new RowPart(dense)]);
 
     /// <summary>A gradient of some features, ascending int64 [m], as a matrix [m, d]; zero for the others.</summary>
     internal static RowGradients Of(Tensor dense, Tensor some, long features)
@@ -33,4 +31,11 @@ internal sealed class RowGradients(IReadOnlyList<RowPart> parts)
 
     /// <summary>Σ g², after the projection off the rows of the parameter where a number is given: for clipping.</summary>
     internal double Squares(Tensor parameter, double? project = null) => SparseKernels.RowsSquares(Parts, parameter, project);
+
+    /// <summary>Gives the tensors to a scope; several gradients may share some.</summary>
+    internal void MoveTo(DisposeScope scope)
+    {
+        foreach (var tensor in Parts.SelectMany(part => new[] { part.Source, part.Coefs, part.Order?.Starts, part.Order?.Order, part.Order?.Rows }))
+            tensor?.MoveToOtherDisposeScope(scope);
+    }
 }
