@@ -24,11 +24,8 @@ internal sealed class SaeTrainCommand : Verb
         var data = new Option<string?>("--data") { HelpName = "FOLDER|FILE", Description = "Harvested shards, or a file with matrices [rows, d] (with --init: batch.0, batch.1, … or x [+ y])" };
         var model = Common.Model(command, required: false);
         var images = Common.Images(command, required: false);
-<<<<<<< HEAD
         var downstream = new Option<bool>("--downstream") { Description = "With --model: take whole examples, so that coders can learn from the model's output (end_to_end) or gradients (columns PLACE.gradient)" };
-=======
         images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
->>>>>>> main
         var hook = new Option<string?>("--hook") { HelpName = "PLACE", Description = "What the coder reads: a place, or a matrix of the file" };
         var target = new Option<string?>("--target-hook") { HelpName = "PLACE", Description = "What it predicts, for a transcoder; default: what it reads" };
         var arch = new Option<string?>("--arch") { HelpName = "NAME", Description = $"The architecture: {string.Join(", ", ArchitectureCatalog.Default.Names)}" };
