@@ -35,13 +35,13 @@ internal sealed class SpliceOption
     internal HookPlan Into(HookPlan plan, ISparseCoder? coder, HookedModel model, ModelInput input, ParseResult parsed, bool force)
     {
         if (coder is null) return plan;
-        var edits = (parsed.GetValue(_edits) ?? []).Select(FeatureEdit.Parse).ToList();
+        var edits = (parsed.GetValue(_edits) ?? []).Select(text => FeatureEdit.Parse(ShortCodes.Expand(text, ':'))).ToList();
         var reconstructs = parsed.GetValue(_reconstruct);
         if (edits.Count == 0 && !reconstructs) throw new OptionsException("--sae alone changes nothing: say --reconstruct or --edit.");
         var sites = edits.Select(edit => edit.Site).Distinct().ToList();
         if (sites.Count > 1) throw new OptionsException($"One coder reads one place; the edits name {string.Join(" and ", sites)}.");
         var placed = sites.Count == 1 ? At(coder, sites[0], force) : new SpliceOptions { Force = force };
-        var tokens = Mask(parsed.GetValue(_mask), edits.Count, model, input);
+        var tokens = Mask(parsed.GetValue(_mask), sites, coder, model, input);
         return Splice.Into(plan, coder, model, input, placed with
         {
             KeepError = !reconstructs || parsed.GetValue(_keepError),
@@ -57,11 +57,12 @@ internal sealed class SpliceOption
         return new SpliceOptions { Reads = coder.Card.Reads.Count == 0 ? site : null, Force = force };
     }
 
-    private static IReadOnlyList<int>? Mask(string? path, int edits, HookedModel model, ModelInput input)
+    private static IReadOnlyList<int>? Mask(string? path, List<HookSite> sites, ISparseCoder coder, HookedModel model, ModelInput input)
     {
         if (path is null) return null;
-        if (edits == 0) throw new OptionsException("--mask says where edits apply: give --edit too.");
-        var layout = model.LayoutOf(input) ?? throw new OptionsException($"--mask: the tokens of {model.Card.Name} have no place in a picture.");
+        if (sites.Count == 0) throw new OptionsException("--mask says where edits apply: give --edit too.");
+        var site = coder.Card.Reads.Count == 1 && coder.Card.Reads[0].Kind == sites[0].Kind ? coder.Card.Reads[0] : sites[0];
+        var layout = model.LayoutAt(site, input) ?? throw new OptionsException($"--mask: the tokens of {model.Card.Name} have no place in a picture.");
         return TokenMask.Under(RgbImage.Load(path), layout);
     }
 }

@@ -9,7 +9,7 @@ namespace Prisma.Sae;
 /// </summary>
 public sealed class CoderPlacement
 {
-    private CoderPlacement(HookSite reads, HookSite writes, (long Start, long Length)? tokens) => (Reads, Writes, Tokens) = (reads, writes, tokens);
+    private CoderPlacement(HookSite reads, HookSite writes, (long Start, long Length)? tokens, long? grid) => (Reads, Writes, Tokens, Grid) = (reads, writes, tokens, grid);
 
     /// <summary>The place that it reads, in this model.</summary>
     public HookSite Reads { get; }
@@ -19,6 +19,9 @@ public sealed class CoderPlacement
 
     /// <summary>The tokens that it was trained on, as a range of the token axis; null for all.</summary>
     public (long Start, long Length)? Tokens { get; }
+
+    /// <summary>How many tokens the coder reads of an example of the size that was given; null where the place has none.</summary>
+    public long? Grid { get; }
 
     /// <summary>Compares a coder with a model: names, places, tokens, widths (by a pass of one example that ends at the place).</summary>
     /// <exception cref="OptionsException">The model has another name and <see cref="SpliceOptions.Force"/> is not set, or the tokens do not exist.</exception>
@@ -42,8 +45,8 @@ public sealed class CoderPlacement
         if (writes.Order < reads.Order)
             throw new OptionsException($"{card.Name} writes {writes.Site}, which lies before {reads.Site}, which it reads.");
         var tokens = TokensOf(card, model, input);
-        CheckWidths(card, model, input, reads.Site, writes.Site, tokens);
-        return new CoderPlacement(reads.Site, writes.Site, tokens);
+        var grid = CheckWidths(card, model, input, reads.Site, writes.Site, tokens);
+        return new CoderPlacement(reads.Site, writes.Site, tokens, grid);
     }
 
     /// <summary>The coder's tokens of a value at one of its places [batch, tokens, …]: a view, or the value itself.</summary>
@@ -78,7 +81,8 @@ public sealed class CoderPlacement
             : throw new OptionsException($"{card.Name} was trained on the class token, which {model.Card.Name} does not have.");
     }
 
-    private static void CheckWidths(CoderCard card, HookedModel model, ModelInput input, HookSite reads, HookSite writes, (long Start, long Length)? tokens)
+    // How many tokens are read is what a pass tells.
+    private static long? CheckWidths(CoderCard card, HookedModel model, ModelInput input, HookSite reads, HookSite writes, (long Start, long Length)? tokens)
     {
         using var scope = NewDisposeScope();
         var one = new ModelInput();
@@ -86,11 +90,14 @@ public sealed class CoderPlacement
         using var recording = model.Run(one, HookPlan.Empty.Keep(reads).Keep(writes).StopAfter(writes));
         Check(reads, card.Inputs, "d_in");
         Check(writes, card.Outputs, "d_out");
+        var read = Cells.ToTokens(reads, recording.Cache[reads]).shape;
+        return tokens?.Length ?? (read.Length < 3 ? null : read[1]);
 
         void Check(HookSite site, int width, string name)
         {
             var shape = recording.Cache[site].shape;
-            if (shape[^1] != width && !(card.FlattensHeads && shape.Length == 4 && shape[^1] * shape[^2] == width))
+            if (site.Kind.IsChannelFirst && shape[1] == width) return;
+            if (site.Kind.IsChannelFirst ||shape[^1] != width && !(card.FlattensHeads && shape.Length == 4 && shape[^1] * shape[^2] == width))
                 throw new ShapeException($"{card.Name} has {name} = {width}; {site} of {model.Card.Name} is [{string.Join(", ", shape)}]. It belongs to another model or place.");
             if (tokens is var (start, length) && (site.Kind.Axes.Count < 2 || site.Kind.Axes[1] != Axis.Token || shape[1] < start + length))
                 throw new ShapeException($"{card.Name} was trained on {card.Origin.Scope} tokens; {site} of {model.Card.Name} [{string.Join(", ", shape)}] does not have them.");

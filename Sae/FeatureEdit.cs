@@ -14,6 +14,15 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
     /// <summary>The tokens to change, counted as the model counts them (0 is its first); all of the coder's where null.</summary>
     public IReadOnlyList<int>? Tokens { get; init; }
 
+    /// <summary>
+    /// For <see cref="FeatureAction.Set"/> and <see cref="FeatureAction.Add"/>: v of each token, from the coder's first on, in place of
+    /// <see cref="Value"/>; for one example, then the same for all, or for every example one after another.
+    /// </summary>
+    public IReadOnlyList<float>? Values { get; init; }
+
+    /// <summary>The share of the change that each token gets, from the coder's first on: a soft mask. 1 everywhere where null.</summary>
+    public IReadOnlyList<float>? Shares { get; init; }
+
     /// <summary>Reads <c>SITE:FEATURE=add V|scale V|set V|ablate</c>. Borders only.</summary>
     /// <exception cref="OptionsException">The text has another form.</exception>
     /// <exception cref="SiteNotFoundException">The place is not known.</exception>
@@ -46,6 +55,7 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
             foreach (var edit in edits.Where(edit => edit.Feature == feature))
             {
                 var edited = edit.Apply(after);
+                if (edit.Shares is { } shares) edited = after + (edited - after) * OnRows(shares, after);
                 after = edit.Tokens is { } tokens ? edited.where(RowMask(codes.Rows, tokens, tokenOfRow, before.device), after) : edited;
             }
             changes.Add(after - before);
@@ -59,11 +69,21 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
     private Tensor Apply(Tensor activation) => Action switch
     {
         FeatureAction.Ablate => activation.zeros_like(),
+        FeatureAction.Set when Values is not null => OnRows(Values, activation),
+        FeatureAction.Add when Values is not null => activation + OnRows(Values, activation),
         FeatureAction.Set => activation.full_like(Value),
         FeatureAction.Scale => activation * Value,
         FeatureAction.Add => activation + Value,
         _ => throw new OptionsException($"{Action} is no edit of a feature."),
     };
+
+    // Rows are tokens of one example after another.
+    private static Tensor OnRows(IReadOnlyList<float> perToken, Tensor rows)
+    {
+        if (perToken.Count == 0 || rows.shape[0] % perToken.Count != 0)
+            throw new OptionsException($"An edit has values for {perToken.Count} tokens; {rows.shape[0]} rows are no multiple of them.");
+        return tensor([.. perToken], device: rows.device).repeat(rows.shape[0] / perToken.Count);
+    }
 
     private static Tensor RowMask(long rows, IReadOnlyList<int> tokens, Func<long, long>? tokenOfRow, Device device)
     {

@@ -34,21 +34,22 @@ public static class Splice
         ArgumentNullException.ThrowIfNull(options);
         CheckEdits(coder.Card, options, placement);
         if (placement.Reads == placement.Writes)
-            return plan.Edit(placement.Reads, (value, _) => Replace(placement, value, own => Changed(coder, options, placement, own, own)));
+            return plan.Edit(placement.Reads, (value, _) => Replace(placement, placement.Reads, value, own => Changed(coder, options, placement, own, own)));
         // A transcoder reads at one place and writes at a later one of the same pass, which is one thread.
         var seen = new ThreadLocal<Tensor?>();
         return plan
             .Edit(placement.Reads, (value, _) =>
             {
                 seen.Value?.Dispose();
-                seen.Value = placement.Own(value).alias().DetachFromDisposeScope();
+                using var scope = NewDisposeScope();
+                seen.Value = placement.Own(Cells.ToTokens(placement.Reads, value)).alias().DetachFromDisposeScope();
                 return value;
             })
             .Edit(placement.Writes, (value, _) =>
             {
                 using var read = seen.Value ?? throw new PrismaException($"{coder.Card.Name}: nothing was read at {placement.Reads} before {placement.Writes}.");
                 seen.Value = null;
-                return Replace(placement, value, own => Changed(coder, options, placement, read, own));
+                return Replace(placement, placement.Writes, value, own => Changed(coder, options, placement, read, own));
             });
     }
 
@@ -56,6 +57,9 @@ public static class Splice
     {
         foreach (var edit in options.Edits)
         {
+            foreach (var perToken in new[] { edit.Values, edit.Shares })
+                if (perToken is not null && placement.Grid is { } count && (perToken.Count == 0 || perToken.Count % count != 0))
+                    throw new OptionsException($"An edit of feature {edit.Feature} has values for {perToken.Count} tokens; {placement.Reads} has {count}.");
             if (edit.Feature < 0 || edit.Feature >= card.Features)
                 throw new OptionsException($"There is no feature {edit.Feature} in {card.Name}: it has {card.Features} (0 to {card.Features - 1}).");
             if (placement.Tokens is var (start, length) && edit.Tokens?.Any(token => token < start || token >= start + length) == true)
@@ -65,26 +69,24 @@ public static class Splice
     }
 
     // Only the coder's own tokens are replaced; nothing changed hands back the same tensor.
-    private static Tensor Replace(CoderPlacement placement, Tensor value, Func<Tensor, Tensor> change)
+    private static Tensor Replace(CoderPlacement placement, HookSite site, Tensor value, Func<Tensor, Tensor> change)
     {
         using var scope = NewDisposeScope();
-        if (placement.Tokens is not var (start, length))
-        {
-            var whole = change(value);
-            return ReferenceEquals(whole, value) ? value : whole.MoveToOuterDisposeScope();
-        }
-        var own = value.narrow(1, start, length);
+        var tokens = Cells.ToTokens(site, value);
+        var own = placement.Own(tokens);
         var changed = change(own);
         if (ReferenceEquals(changed, own)) return value;
-        var rest = start + length;
-        return cat([value.narrow(1, 0, start), changed, value.narrow(1, rest, value.shape[1] - rest)], 1).MoveToOuterDisposeScope();
+        if (placement.Tokens is var (start, length))
+            changed = cat([tokens.narrow(1, 0, start), changed, tokens.narrow(1, start + length, tokens.shape[1] - start - length)], 1);
+        return Cells.FromTokens(site, changed, value).MoveToOuterDisposeScope();
     }
 
     private static Tensor Changed(ISparseCoder coder, SpliceOptions options, CoderPlacement placement, Tensor read, Tensor written)
     {
-        if (options.KeepError && options.Edits.Count == 0) return written;
+        if (options.KeepError && options.Edits.Count == 0 && !options.OnlyEdits) return written;
         using var codes = coder.Encode(read);
         using var change = FeatureEdit.Change(codes, options.Edits, TokenOfRow(placement, read));
+        if (options.OnlyEdits) return change is null ? written.zeros_like() : coder.DecodeChange(change, read).reshape(written.shape);
         if (options.KeepError) return change is null ? written : Add(coder, change, read, written);
         var prediction = coder.Decode(codes, read);
         return (change is null ? prediction : prediction + coder.DecodeChange(change, read)).reshape(written.shape);

@@ -11,6 +11,12 @@ public sealed record SpliceOptions
     /// <summary>Whether what the coder does not explain stays in the stream; without it the prediction replaces the value.</summary>
     public bool KeepError { get; init; } = true;
 
+    /// <summary>
+    /// The value becomes what the edits change by themselves, Δf·W_dec, in place of everything that was there: a feature shown alone. Comes before
+    /// <see cref="KeepError"/>.
+    /// </summary>
+    public bool OnlyEdits { get; init; }
+
     /// <summary>Changes of features, in order.</summary>
     public IReadOnlyList<FeatureEdit> Edits { get; init; } = [];
 

@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Diffusion;
 using Prisma.Text;
 using Prisma.Video;
 using Prisma.Vision;
@@ -10,7 +11,8 @@ namespace Prisma;
 public static class Models
 {
     /// <summary>The families of all libraries; the one list of assemblies in which they are found.</summary>
-    public static ModelCatalog Catalog { get; } = new(typeof(VitFamily).Assembly, typeof(ClipTextFamily).Assembly, typeof(VideoMaeFamily).Assembly);
+    public static ModelCatalog Catalog { get; } = new(
+        typeof(VitFamily).Assembly, typeof(ClipTextFamily).Assembly, typeof(VideoMaeFamily).Assembly, typeof(UnetFamily).Assembly);
 
     /// <summary>
     /// Loads a model: a checkpoint folder, a name of the registry, or a repository of the hub (<c>openai/clip-vit-base-patch32</c>), which is

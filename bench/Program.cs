@@ -5,11 +5,11 @@ namespace Prisma.Bench;
 
 /// <summary>
 /// Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.
-/// <c>sae-step</c> and <c>patching</c> stand alone: they need no Python.
+/// <c>sae-step</c>, <c>patching</c> and <c>unet-memory</c> stand alone: they need no Python.
 /// </summary>
 internal static class Program
 {
-    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "video"];
+    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "video", "unet"];
 
     private static int Main(string[] arguments)
     {
@@ -25,6 +25,8 @@ internal static class Program
                 return SaeStep.Run(further);
             if (arguments is [PatchingCost.Verb, .. var more])
                 return PatchingCost.Run(more);
+            if (arguments is [UnetMemory.Verb, .. var dtype])
+                return UnetMemory.Run(dtype);
             return Run(Options.Parse(arguments, Names));
         }
         catch (PrismaException e)
@@ -42,9 +44,9 @@ internal static class Program
         if (options.Cpu)
             rival.Ask("cpu");
         Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
-        using var work = options.Names.Any(n => n is not ("call" or "video")) ? Workload.Write(rival, options.Rounds) : null;
+        using var work = options.Names.Any(n => n is not ("call" or "video" or "unet")) ? Workload.Write(rival, options.Rounds) : null;
         var missed = 0;
-        foreach (var row in options.Names.SelectMany(name => name == "video" ? VideoForward.Run(options.Rounds, rival) : Rows(name, rival, work!, options.Threads)))
+        foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options)))
         {
             Console.WriteLine(row);
             missed += row.Holds ? 0 : 1;
@@ -52,12 +54,14 @@ internal static class Program
         return missed == 0 ? 0 : 1;
     }
 
-    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, int threads) => name switch
+    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, Options options) => name switch
     {
         "call" => CallOverhead.Run(rival),
         "forward" => VitForward.Run(work, rival),
         "recording" => RecordingCost.Run(work),
         "load" => CheckpointLoad.Run(work, rival),
-        _ => ResidentMemory.Run(work, threads),
+        "video" => VideoForward.Run(options.Rounds, rival),
+        "unet" => UnetForward.Run(rival, options.Rounds),
+        _ => ResidentMemory.Run(work, options.Threads),
     };
 }

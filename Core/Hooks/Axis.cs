@@ -21,6 +21,12 @@ public enum Axis
     Key,
     /// <summary>The hidden width of an MLP, <c>d_mlp</c>.</summary>
     Neuron,
+    /// <summary>Channels of a convolutional network, before the rows and columns.</summary>
+    Channel,
+    /// <summary>From top to bottom.</summary>
+    Row,
+    /// <summary>From left to right.</summary>
+    Column,
     /// <summary>A single element kept for broadcasting.</summary>
     One,
     /// <summary>Classes, or the width of a joint embedding.</summary>

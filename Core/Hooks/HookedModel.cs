@@ -29,6 +29,23 @@ public abstract class HookedModel : Module
         return Layout(input.For(this));
     }
 
+    /// <summary>
+    /// How the cells of a place lie on the picture. Where the place's values are pictures of channels, [B, C, h, w], one example runs up to it to
+    /// tell; elsewhere it is <see cref="LayoutOf"/>.
+    /// </summary>
+    /// <exception cref="SiteNotFoundException">The model lacks the place.</exception>
+    public TokenLayout? LayoutAt(HookSite site, ModelInput input)
+    {
+        if (!site.Kind.IsChannelFirst) return LayoutOf(input);
+        using var scope = NewDisposeScope();
+        var one = new ModelInput();
+        foreach (var (name, tensor) in input) one.Add(name, tensor.ndim > 0 && tensor.shape[0] > 1 ? tensor.narrow(0, 0, 1) : tensor);
+        using var recording = Run(one, HookPlan.Empty.Keep(site).StopAfter(site));
+        var cells = recording.Cache[site].shape;
+        var seen = one.First(pair => pair.Value.ndim == 4).Value.shape;
+        return new TokenLayout(0, 1, (int)cells[2], (int)cells[3], (int)Math.Max(1, seen[2] / cells[2]), (int)Math.Max(1, seen[3] / cells[3]));
+    }
+
     /// <summary>The places whose names fit one of the patterns (<c>*</c> crosses dots), in forward order. Borders only.</summary>
     /// <exception cref="SiteNotFoundException">A pattern fits none; the message names the nearest.</exception>
     public IReadOnlyList<HookSite> Find(params IEnumerable<string> globs) =>

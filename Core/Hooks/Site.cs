@@ -10,6 +10,9 @@ namespace Prisma.Core;
 /// </summary>
 public static partial class Site
 {
+    // What module paths of diffusion models begin with; before the kinds, which need it.
+    private static readonly string[] s_modulePaths = ["unet", "vae"];
+
     /// <summary>Patch (or token) embeddings before the class token and positions join them: [B, N, d].</summary>
     public static readonly SiteKind Embed = new("hook_embed", Batch, Axis.Patch, Model);
 
@@ -250,14 +253,46 @@ public static partial class Site
     /// <summary>Logits, or the joint embedding before it is normalised: [B, C].</summary>
     public static readonly SiteKind PostHead = new("hook_post_head_pre_normalize", Batch, Axis.Output);
 
-    private static readonly Dictionary<string, SiteKind> s_kinds = typeof(Site)
+    /// <summary>What a module of a U-net or autoencoder reads: [B, C, h, w].</summary>
+    public static readonly SiteKind ModuleIn = new("hook_in", Batch, Channel, Row, Column) { Roots = s_modulePaths };
+
+    /// <summary>What a module adds to what it reads, its output minus its input: [B, C, h, w]; formed by asking.</summary>
+    public static readonly SiteKind ModuleUpdate = new("hook_update", Batch, Channel, Row, Column) { Roots = s_modulePaths };
+
+    /// <summary>What a module of a U-net or autoencoder returns: [B, C, h, w].</summary>
+    public static readonly SiteKind ModuleOut = new("hook_out", Batch, Channel, Row, Column) { Roots = s_modulePaths };
+
+    /// <summary>Self-attention probabilities of a U-net's transformer block: [B, H, P, P]; formed by asking.</summary>
+    public static readonly SiteKind SelfPattern = new("attn1.hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What the self-attention of a U-net's transformer block returns: [B, P, d].</summary>
+    public static readonly SiteKind SelfOut = new("attn1.hook_out", Batch, Token, Model);
+
+    /// <summary>Cross-attention probabilities, from places to the text's tokens: [B, H, P, tokens]; formed by asking.</summary>
+    public static readonly SiteKind CrossPattern = new("attn2.hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What the cross-attention of a U-net's transformer block returns: [B, P, d].</summary>
+    public static readonly SiteKind CrossOut = new("attn2.hook_out", Batch, Token, Model);
+
+    /// <summary>What the feed-forward part of a U-net's transformer block returns: [B, P, d].</summary>
+    public static readonly SiteKind FeedForwardOut = new("ff.hook_out", Batch, Token, Model);
+
+    /// <summary>Sines and cosines of the time step: [B, d].</summary>
+    public static readonly SiteKind TimeWaves = new("time_proj.hook_out", Batch, Model);
+
+    /// <summary>The embedding of the time step: [B, d].</summary>
+    public static readonly SiteKind TimeEmbedding = new("time_embedding.hook_out", Batch, Model);
+
+    /// <summary>The embedding of the pooled text and the picture's sizes, added to the time step's: [B, d].</summary>
+    public static readonly SiteKind AddedEmbedding = new("add_embedding.hook_out", Batch, Model);
+
+    private static readonly SiteKind[] s_kinds = [.. typeof(Site)
         .GetFields(BindingFlags.Public | BindingFlags.Static)
         .Select(field => field.GetValue(null))
-        .OfType<SiteKind>()
-        .ToDictionary(kind => kind.Name, StringComparer.Ordinal);
+        .OfType<SiteKind>()];
 
     /// <summary>All kinds, in no order.</summary>
-    public static IReadOnlyCollection<SiteKind> Kinds => s_kinds.Values;
+    public static IReadOnlyCollection<SiteKind> Kinds => s_kinds;
 
     /// <summary>Reads a name from a file or a command line. Borders only: inside the program places are values.</summary>
     /// <exception cref="SiteNotFoundException">The name is no known kind of place.</exception>
@@ -265,10 +300,10 @@ public static partial class Site
     {
         var match = Name().Match(text);
         var (part, layer, kind) = (match.Groups["part"].Value, match.Groups["layer"], match.Groups["kind"].Value);
-        if (layer.Success && s_kinds.TryGetValue(kind, out var inBlock) && int.TryParse(layer.ValueSpan, out var number))
+        if (layer.Success && Named(kind, part) is { } inBlock && int.TryParse(layer.ValueSpan, out var number))
             return new HookSite(inBlock, new SitePath(part, number));
         if (!layer.Success && Outside(text) is { } outside) return outside;
-        var nearest = NearestNames.Of(kind.Length > 0 ? kind : text, s_kinds.Keys);
+        var nearest = NearestNames.Of(kind.Length > 0 ? kind : text, s_kinds.Select(known => known.Name).Distinct());
         throw new SiteNotFoundException(
             $"'{text}' is no place in any model. Names look like blocks.3.{Pattern.Name} or vision.blocks.0.{ResidPost.Name}; nearest kinds: {string.Join(", ", nearest)}.");
     }
@@ -276,9 +311,17 @@ public static partial class Site
     // Longest kind first: "ln_pre.hook_scale" must not be read as part "ln_pre".
     private static HookSite? Outside(string text)
     {
-        var kind = s_kinds.Values.Where(known => text == known.Name || text.EndsWith("." + known.Name, StringComparison.Ordinal))
-            .MaxBy(known => known.Name.Length);
-        return kind is null ? null : new HookSite(kind, new SitePath(text.Length == kind.Name.Length ? "" : text[..^(kind.Name.Length + 1)], SitePath.NoLayer));
+        var name = s_kinds.Select(known => known.Name).Where(known => text == known || text.EndsWith("." + known, StringComparison.Ordinal)).MaxBy(known => known.Length);
+        if (name is null) return null;
+        var part = text.Length == name.Length ? "" : text[..^(name.Length + 1)];
+        return Named(name, part) is { } kind ? new HookSite(kind, new SitePath(part, SitePath.NoLayer)) : null;
+    }
+
+    // Of several kinds with one name, the one whose roots the part begins with.
+    private static SiteKind? Named(string name, string part)
+    {
+        var root = part.Split('.')[0];
+        return s_kinds.FirstOrDefault(kind => kind.Name == name && kind.Roots.Contains(root)) ?? s_kinds.FirstOrDefault(kind => kind.Name == name && kind.Roots.Count == 0);
     }
 
     [GeneratedRegex(@"^(?:(?<part>[\w.]*?)\.)?blocks\.(?<layer>\d+)\.(?<kind>.+)$|^(?<kind>.*)$")]

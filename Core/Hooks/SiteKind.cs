@@ -11,6 +11,15 @@ public sealed class SiteKind(string name, params Axis[] axes)
     /// <summary>The meaning of each axis.</summary>
     public IReadOnlyList<Axis> Axes { get; } = axes;
 
+    /// <summary>
+    /// What parts begin with under which this kind stands, where another kind has the same name elsewhere: <c>unet</c>, <c>vae</c>. Empty for kinds
+    /// that stand under any part.
+    /// </summary>
+    public IReadOnlyList<string> Roots { get; init; } = [];
+
+    /// <summary>Whether values are pictures of channels, [B, C, rows, columns], with one vector at each cell.</summary>
+    public bool IsChannelFirst => Axes is [_, Axis.Channel, Axis.Row, Axis.Column];
+
     /// <summary>This kind of place in one block of the only stack that has it.</summary>
     public HookSite this[int layer] => new(this, new SitePath("", layer));
 

@@ -131,6 +131,55 @@ public sealed class ConfigReader
         return name;
     }
 
+    /// <summary>One positive whole number for each of several blocks: a list of that length, or one number for all.</summary>
+    public IReadOnlyList<int> Ints(string key, int count, int? fallback = null)
+    {
+        if (!IsList(key)) return [.. Enumerable.Repeat(Int(key, fallback), count)];
+        var list = Take(key, required: true)!.Value;
+        var numbers = list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number : 0).ToArray();
+        if (numbers.Length == count && numbers.All(number => number > 0)) return numbers;
+        _faults.Add($"'{key}' is {list.GetRawText()}, not {count} positive whole numbers");
+        return [.. Enumerable.Repeat(1, count)];
+    }
+
+    /// <summary>A list of numbers; null where the key is missing or null.</summary>
+    public IReadOnlyList<double>? Doubles(string key)
+    {
+        if (Take(key, required: false) is not { } list) return null;
+        if (list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number))
+            return [.. list.EnumerateArray().Select(item => item.GetDouble())];
+        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of numbers");
+        return null;
+    }
+
+    /// <summary>A list of texts; the fallback where the key is missing or null.</summary>
+    public IReadOnlyList<string> Texts(string key, params IReadOnlyList<string> fallback)
+    {
+        if (Take(key, required: false) is not { } list) return fallback;
+        if (list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+            return [.. list.EnumerateArray().Select(item => item.GetString()!)];
+        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of texts");
+        return fallback;
+    }
+
+    /// <summary>A fault for each key that is there and neither null nor false: what it switches on is not built.</summary>
+    public ConfigReader RefuseSwitchedOn(params ReadOnlySpan<string> keys)
+    {
+        foreach (var key in keys)
+        {
+            _used.Add(key);
+            if (IsSwitchedOn(key)) _faults.Add($"'{key}' = {_json.GetProperty(key).GetRawText()} is not built");
+        }
+        return this;
+    }
+
+    /// <summary>A fault unless the text is the one that is built, or missing.</summary>
+    public ConfigReader RequireText(string key, string built)
+    {
+        var text = Text(key, built);
+        return Require(text == built, $"'{key}' = '{text}' is not built; '{built}' is");
+    }
+
     /// <summary>A nested object; empty where it is missing and not required.</summary>
     public JsonElement Object(string key, bool required = true)
     {
@@ -171,6 +220,15 @@ public sealed class ConfigReader
         foreach (var property in _json.EnumerateObject())
             if (property.Value.ValueKind == JsonValueKind.Number && !_used.Contains(property.Name) && !s_common.Contains(property.Name))
                 _faults.Add($"'{property.Name}' = {property.Value.GetRawText()} is a number this family does not know; it may change what the model computes");
+        Check();
+    }
+
+    /// <summary>The same where every key must be known, not only numbers; one that is null or false asks for nothing.</summary>
+    /// <exception cref="CheckpointException">Lists every fault.</exception>
+    public void FinishStrictly()
+    {
+        foreach (var property in _json.EnumerateObject())
+            if (!_used.Contains(property.Name) && IsSwitchedOn(property.Name)) _faults.Add($"the option '{property.Name}' = {property.Value.GetRawText()} is not known");
         Check();
     }
 

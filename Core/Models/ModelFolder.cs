@@ -10,6 +10,9 @@ public sealed class ModelFolder
     private static readonly string[] s_huggingFace =
         ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
+    private static readonly string[] s_diffusers =
+        ["diffusion_pytorch_model.safetensors", "diffusion_pytorch_model.safetensors.index.json", "diffusion_pytorch_model.bin"];
+
     private static readonly string[] s_openClip =
         ["open_clip_model.safetensors", "open_clip_model.safetensors.index.json", "open_clip_pytorch_model.bin"];
 
@@ -17,10 +20,10 @@ public sealed class ModelFolder
         (Path, ConfigFile, Config, WeightsFile) = (path, configFile, config, weights);
 
     /// <summary>The names under which weights are looked for, the first that is there being taken.</summary>
-    internal static IEnumerable<string> WeightNames => s_huggingFace.Concat(s_openClip);
+    internal static IEnumerable<string> WeightNames => s_huggingFace.Concat(s_diffusers).Concat(s_openClip);
 
     /// <summary>The names of the layout that a file of weights belongs to.</summary>
-    internal static IEnumerable<string> WeightNamesLike(string file) => s_openClip.Contains(file) ? s_openClip : s_huggingFace;
+    internal static IEnumerable<string> WeightNamesLike(string file) => s_openClip.Contains(file) ? s_openClip : s_diffusers.Contains(file) ? s_diffusers : s_huggingFace;
 
     /// <summary>The folder.</summary>
     public string Path { get; }
@@ -49,6 +52,9 @@ public sealed class ModelFolder
     /// <summary>The configuration's <c>model_type</c>, or empty.</summary>
     public string ModelType => TextOf("model_type");
 
+    /// <summary>The configuration's <c>_class_name</c>, as diffusers writes it, or empty.</summary>
+    public string ClassName => TextOf("_class_name");
+
     /// <summary>The first of the configuration's <c>architectures</c>, timm's <c>architecture</c>, or empty.</summary>
     public string Architecture =>
         Config.TryGetProperty("architectures", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
@@ -66,7 +72,7 @@ public sealed class ModelFolder
                 ? $"'{path}' is a file; a model is a folder with a config.json and its weights."
                 : $"There is no model folder '{path}'. Give a folder with a config.json and its weights.");
         if (Referred(path) is { } source) return Open(source);
-        var plain = Candidate(path, "config.json", s_huggingFace) ?? Candidate(path, HookedConfig, s_huggingFace);
+        var plain = Candidate(path, "config.json", [.. s_huggingFace, .. s_diffusers]) ?? Candidate(path, HookedConfig, s_huggingFace);
         var openClip = Candidate(path, "open_clip_config.json", s_openClip);
         var (file, weights) = (plain, openClip) switch
         {
@@ -98,8 +104,9 @@ public sealed class ModelFolder
     /// <exception cref="CheckpointException">There are none, or they are damaged.</exception>
     public TensorSource OpenWeights() => WeightsFile is { } file
         ? TensorSource.Open(file)
-        : throw new CheckpointException(
-            $"'{Path}' has no weights: expected one of {string.Join(", ", ConfigFile == "open_clip_config.json" ? s_openClip : s_huggingFace)}.");
+        : throw new CheckpointException(Variants() is { Length: > 0 } variants
+            ? $"'{Path}' has its weights only as {string.Join(", ", variants)}, a variant of other precision, which is not chosen silently. Rename it to {variants[0].Replace($".{VariantOf(variants[0])}.", ".", StringComparison.Ordinal)} if it is meant."
+            : $"'{Path}' has no weights: expected one of {string.Join(", ", ConfigFile == "open_clip_config.json" ? s_openClip : ClassName.Length > 0 ? s_diffusers : s_huggingFace)}.");
 
     /// <summary>Class names by index, from <c>id2label</c> or timm's <c>label_names</c>.</summary>
     public IReadOnlyList<string> Labels()
@@ -108,6 +115,16 @@ public sealed class ModelFolder
         if (!Config.TryGetProperty("id2label", out var map) || map.ValueKind != JsonValueKind.Object) return [];
         var pairs = map.EnumerateObject().Where(pair => int.TryParse(pair.Name, out _)).ToDictionary(pair => int.Parse(pair.Name), pair => pair.Value.ToString());
         return [.. Enumerable.Range(0, pairs.Count).Select(k => pairs.TryGetValue(k, out var label) ? label : $"class {k}")];
+    }
+
+    // diffusion_pytorch_model.fp16.safetensors, model.fp16.safetensors
+    private string[] Variants() =>
+        [.. Directory.EnumerateFiles(Path).Select(file => System.IO.Path.GetFileName(file)!).Where(name => VariantOf(name).Length > 0).Order(StringComparer.Ordinal)];
+
+    private static string VariantOf(string file)
+    {
+        var parts = file.Split('.');
+        return parts is [var stem, var variant, var ending] && s_huggingFace.Concat(s_diffusers).Contains($"{stem}.{ending}") ? variant : "";
     }
 
     // A hooked_config.json without weights of its own names the folder it was converted from.

@@ -28,6 +28,13 @@ public sealed class WeightMap
         return this;
     }
 
+    /// <summary>Every weight of a module from the tensor of its own name: for models whose weights are named as the checkpoint names them.</summary>
+    public WeightMap Same(Module module)
+    {
+        foreach (var (name, _) in module.Weights) Copy(name, name);
+        return this;
+    }
+
     /// <summary><c>to.weight</c> and <c>to.bias</c> from <c>from.weight</c> and <c>from.bias</c>.</summary>
     public WeightMap Pair(string to, string from) => Copy(to + ".weight", from + ".weight").Copy(to + ".bias", from + ".bias");
 

@@ -77,6 +77,7 @@ internal static class Ops
     internal static readonly Op ge_Scalar = new("ge", "Scalar");
     internal static readonly Op ge_Tensor = new("ge", "Tensor");
     internal static readonly Op gelu = new("gelu");
+    internal static readonly Op group_norm = new("group_norm");
     internal static readonly Op gt_Scalar = new("gt", "Scalar");
     internal static readonly Op gt_Tensor = new("gt", "Tensor");
     internal static readonly Op hardtanh = new("hardtanh");

@@ -23,6 +23,9 @@ namespace TorchSharp
                 public static Tensor layer_norm(Tensor input, long[] normalized_shape, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
                     Ops.layer_norm.Call(input, normalized_shape, weight, bias, eps);
 
+                public static Tensor group_norm(Tensor input, long num_groups, Tensor? weight = null, Tensor? bias = null, double eps = 1e-5) =>
+                    Ops.group_norm.Call(input, num_groups, weight, bias, eps);
+
                 public static Tensor gelu(Tensor x) => Ops.gelu.Call(x);
 
                 public static Tensor gelu(Tensor x, GELU.Approximate approximate, bool inplace = false) =>

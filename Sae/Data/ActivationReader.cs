@@ -82,6 +82,8 @@ internal sealed class ActivationReader
     {
         var (axes, shape) = (site.Kind.Axes, value.shape);
         var second = axes.Count > 1 ? axes[1] : Axis.Output;
+        if (site.Kind.IsChannelFirst && shape.Length == 4 && shape[0] == examples && layout is null)
+            return Cells.ToTokens(site, value).reshape(shape[0] * shape[2] * shape[3], shape[1]);
         var perToken = axes.Count > 2 && second is Axis.Token or Axis.Patch;
         var perExample = axes.Count == 2 && second == Axis.Output;
         if (!(perToken || perExample) || axes[0] != Axis.Batch || shape.Length != axes.Count || shape[0] != examples)

@@ -12,6 +12,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from unet import Unet
+
 clock = time.perf_counter
 FRAMES, TUBELET, ACTIONS = 16, 2, 400  # of the video transformer; width, layers and patches are the picture model's
 WIDTH, LAYERS, HEADS, HIDDEN, PATCH, SIZE, CLASSES, EPS = 768, 12, 12, 3072, 16, 224, 1000, 1e-12
@@ -125,8 +127,8 @@ def write_checkpoint(folder):
     return at
 
 
-def read_checkpoint(folder):
-    with open(os.path.join(folder, "model.safetensors"), "rb") as f:
+def read_checkpoint(folder, name="model.safetensors"):
+    with open(os.path.join(folder, name), "rb") as f:
         header = json.loads(f.read(struct.unpack("<Q", f.read(8))[0]))
         data = bytearray(f.read())
     whole = torch.frombuffer(data, dtype=torch.float32)
@@ -264,6 +266,19 @@ class Session:
     def logits(self):
         return self.model(self.pixels).flatten().tolist()
 
+    def load_unet(self, folder):
+        self.unet = Unet(folder, read_checkpoint(folder, "diffusion_pytorch_model.safetensors"))
+        self.unet_inputs = read_checkpoint(folder, "inputs.safetensors")
+        return "loaded"
+
+    def unet_forward(self):
+        start = clock()
+        self.unet(**self.unet_inputs)
+        return clock() - start
+
+    def unet_output(self):
+        return self.unet(**self.unet_inputs).flatten().tolist()
+
 
 def main():
     session = Session()
@@ -282,6 +297,9 @@ def main():
         "video-input": session.input_video,
         "forward": session.forward,
         "logits": session.logits,
+        "unet": session.load_unet,
+        "unet-forward": session.unet_forward,
+        "unet-output": session.unet_output,
     }
     with torch.no_grad():
         for line in sys.stdin:

@@ -1,0 +1,34 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Diffusion;
+
+/// <summary>The bottom of a U-net: a residual block, then a transformer and another one where it attends (UNetMidBlock2D, UNetMidBlock2DCrossAttn).</summary>
+internal sealed class MidBlock : Module
+{
+    private readonly ResnetBlock _first;
+    private readonly SpatialTransformer? _attention;
+    private readonly ResnetBlock? _second;
+    private readonly HookPoint _out;
+
+    internal MidBlock(UnetConfig config, string path)
+    {
+        var resnet = config.Resnet(config.Channels[^1], config.Channels[^1]) with { Scale = config.MidScale };
+        _first = PathChild("resnets.0", $"{path}.resnets.0", new ResnetBlock(resnet));
+        if (config.Mid == UnetMid.Attends)
+        {
+            var transformer = config.Transformer(config.Channels.Count - 1, config.TransformerLayers[^1]);
+            _attention = PathChild("attentions.0", $"{path}.attentions.0", new SpatialTransformer(transformer, $"{path}.attentions.0"));
+            _second = PathChild("resnets.1", $"{path}.resnets.1", new ResnetBlock(resnet));
+        }
+        _out = Point(Site.ModuleOut);
+    }
+
+    internal Tensor Forward(Tensor x, Tensor time, Tensor text, HookRun run)
+    {
+        using var scope = NewDisposeScope();
+        x = _first.Forward(x, time, run);
+        if (_attention is not null && _second is not null) x = _second.Forward(_attention.Forward(x, text, run), time, run);
+        return _out.Pass(x, run).MoveToOuterDisposeScope();
+    }
+}

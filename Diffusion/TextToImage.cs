@@ -1,0 +1,191 @@
+using Prisma.Core;
+using Prisma.Text;
+using static TorchSharp.torch;
+
+namespace Prisma.Diffusion;
+
+/// <summary>
+/// A text-to-image pipeline in diffusers' layout: Stable Diffusion XL and its Turbo, Stable Diffusion 1 and 2. Prompts to latents to pictures,
+/// with every pass of the U-net under a plan. Safety checkers and watermarks are not built and not run. Owns its models; dispose it.
+/// </summary>
+public sealed class TextToImage : IDisposable
+{
+    private readonly PipelineFolder _folder;
+    private readonly PromptEncoder _encoder;
+    private readonly LatentCodec _codec;
+
+    private TextToImage(PipelineFolder folder, PromptEncoder encoder, Unet unet, AutoencoderKl vae, Scheduler scheduler)
+    {
+        (_folder, _encoder, Unet, Vae, Scheduler) = (folder, encoder, unet, vae, scheduler);
+        _codec = new LatentCodec(vae);
+    }
+
+    /// <summary>The U-net. Borrowed.</summary>
+    public Unet Unet { get; }
+
+    /// <summary>The autoencoder. Borrowed.</summary>
+    public AutoencoderKl Vae { get; }
+
+    /// <summary>The scheduler.</summary>
+    public Scheduler Scheduler { get; }
+
+    /// <summary>The text encoders, in order. Borrowed.</summary>
+    public IReadOnlyList<HookedModel> TextEncoders => _encoder.Models;
+
+    /// <summary>The checkpoint's folder.</summary>
+    public string Path => _folder.Path;
+
+    /// <summary>Loads a checkpoint folder.</summary>
+    /// <param name="path">The folder with <c>model_index.json</c>.</param>
+    /// <param name="scheduler">Another scheduler than the checkpoint's own; null keeps that.</param>
+    /// <param name="dtype">What the U-net computes in; the text encoders, and an autoencoder that overflows in 16 bits, stay in float32.</param>
+    /// <param name="device">Where the models lie; null: the CPU.</param>
+    /// <exception cref="CheckpointException">A component is missing, damaged, not built, or does not fit the others.</exception>
+    public static TextToImage Open(string path, Scheduler? scheduler = null, ScalarType dtype = ScalarType.Float32, Device? device = null)
+    {
+        var folder = PipelineFolder.Open(path);
+        scheduler ??= Scheduler.Open(folder["scheduler"]);
+        var catalog = new ModelCatalog(typeof(UnetFamily).Assembly, typeof(ClipTextFamily).Assembly);
+        var loaded = new List<IDisposable>();
+        try
+        {
+            var encoder = PromptEncoder.Open(folder, catalog);
+            loaded.Add(encoder);
+            var unet = Load<Unet>(catalog, folder["unet"], dtype, loaded);
+            var vae = Load<AutoencoderKl>(catalog, folder["vae"], ScalarType.Float32, loaded);
+            CheckFit(folder, unet.Config, vae.Config);
+            if (device is not null)
+                foreach (var model in encoder.Models.Append(unet).Append(vae)) model.To(device);
+            return new TextToImage(folder, encoder, unet, vae, scheduler);
+        }
+        catch
+        {
+            foreach (var owned in loaded) owned.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The tokens of a prompt as the first tokenizer cuts it, start and end included.</summary>
+    public IReadOnlyList<string> TokensOf(string prompt) => _encoder.TokensOf(prompt);
+
+    /// <summary>Prompts as the U-net reads them. Dispose them.</summary>
+    public PromptEmbedding Encode(IReadOnlyList<string> prompts)
+    {
+        using var scope = NewDisposeScope();
+        return _encoder.Encode(prompts).Detached();
+    }
+
+    /// <summary>Makes pictures under a plan. Dispose what comes back.</summary>
+    /// <param name="options">What to make.</param>
+    /// <param name="plan">What to keep and edit in which passes; null for nothing.</param>
+    /// <param name="progress">Told after each step.</param>
+    /// <exception cref="OptionsException">An option lies out of range.</exception>
+    /// <exception cref="ShapeException">Given tensors do not fit.</exception>
+    public Generation Generate(GenerateOptions options, DenoisePlan? plan = null, IProgress<DenoiseStep>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Check(Vae.Config.Factor);
+        using var scope = NewDisposeScope();
+        using var gradless = no_grad();
+        var (height, width) = SizeOf(options);
+        var schedule = ScheduleOf(options);
+        var begin = BeginOf(options);
+        long[] shape = [options.Prompts.Count, Unet.Config.Inputs, height / Vae.Config.Factor, width / Vae.Config.Factor];
+        var prompt = _encoder.Encode(options.Prompts);
+        var negative = options.Guidance > 1 ? NegativeOf(options, prompt) : null;
+        using var noise = new NoiseSource(options.Seed, shape, options.Noises, options.Steps - begin);
+        var loop = new DenoiseLoop(Unet, schedule, options.Guidance, SizesOf(height, width, shape[0]), plan ?? DenoisePlan.Empty, progress);
+        var start = StartOf(options, shape, schedule, begin, noise, height, width);
+        var (latents, steps) = loop.Run(start, begin, prompt, negative, noise);
+        return new Generation
+        {
+            Prompt = prompt.Detached(),
+            Negative = negative?.Detached(),
+            Timesteps = schedule.AllTimesteps().narrow(0, begin, schedule.Timesteps.Count - begin).clone().DetachFromDisposeScope(),
+            Steps = steps,
+            Latents = latents,
+            Cache = loop.Cache,
+            NegativeCache = loop.NegativeCache,
+            Pictures = options.Decodes ? Pictures(latents, options.Tiles) : [],
+        };
+    }
+
+    /// <summary>The pictures of latents in the pipeline's scale, one for each.</summary>
+    public IReadOnlyList<RgbImage> Pictures(Tensor latents, bool tiles = false)
+    {
+        using var scope = NewDisposeScope();
+        return LatentCodec.ToPictures(LatentCodec.ToBytes(_codec.Decode(latents, tiles)));
+    }
+
+    /// <summary>Decodes latents in the pipeline's scale: [B, C, h, w] to pictures in −1 to 1, [B, 3, H, W]. The caller disposes them.</summary>
+    public Tensor Decode(Tensor latents, bool tiles = false) => _codec.Decode(latents, tiles);
+
+    /// <inheritdoc/>
+    public void Dispose()
+    {
+        _encoder.Dispose();
+        Unet.Dispose();
+        Vae.Dispose();
+    }
+
+    private static T Load<T>(ModelCatalog catalog, string path, ScalarType dtype, List<IDisposable> loaded) where T : HookedModel
+    {
+        var model = catalog.Load(path, dtype: dtype);
+        loaded.Add(model);
+        return model as T ?? throw new CheckpointException($"'{path}' holds a model of the family {model.Card.Family}, which does not belong there.");
+    }
+
+    private static void CheckFit(PipelineFolder folder, UnetConfig unet, VaeConfig vae)
+    {
+        if (unet.Inputs != vae.Latents || unet.Outputs != vae.Latents)
+            throw new CheckpointException($"'{folder.Path}': the U-net reads {unet.Inputs} and writes {unet.Outputs} channels, the autoencoder's latents have {vae.Latents}. Pipelines with other inputs are not built.");
+        if (unet.AddedWidth > 0 != folder.ReadsPenultimate)
+            throw new CheckpointException($"'{folder.Path}': {folder.Kind} and its U-net do not agree on whether pooled texts are read.");
+    }
+
+    /// <summary>The size of the pictures: the wanted one, or the one that the U-net was trained on.</summary>
+    /// <exception cref="OptionsException">Neither is known.</exception>
+    public (int Height, int Width) SizeOf(GenerateOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        var side = Unet.Config.Side * Vae.Config.Factor;
+        if (side == 0 && (options.Height is null || options.Width is null))
+            throw new OptionsException("The U-net's configuration does not say which size it was trained on: give the size.");
+        return (options.Height ?? side, options.Width ?? side);
+    }
+
+    private Schedule ScheduleOf(GenerateOptions options)
+    {
+        if (options.Eta == 0) return Scheduler.Start(options.Steps);
+        var ddim = Scheduler as DdimScheduler ?? throw new OptionsException("A share of fresh noise (eta) is for the DDIM scheduler alone.");
+        return ddim.WithEta(options.Eta).Start(options.Steps);
+    }
+
+    private static int BeginOf(GenerateOptions options)
+    {
+        if (options.Start is null) return 0;
+        var taken = Math.Min((int)(options.Steps * options.Strength), options.Steps);
+        return taken > 0 ? options.Steps - taken : throw new OptionsException($"A strength of {options.Strength} takes none of {options.Steps} steps; raise one of them.");
+    }
+
+    private PromptEmbedding NegativeOf(GenerateOptions options, PromptEmbedding prompt) => options.Negative is null && _folder.ZerosForNoNegative
+        ? prompt.Zeros()
+        : _encoder.Encode([.. Enumerable.Repeat(options.Negative ?? "", options.Prompts.Count)]);
+
+    private Tensor? SizesOf(int height, int width, long batch) => Unet.Config.AddedWidth == 0
+        ? null
+        : tensor(new float[] { height, width, 0, 0, height, width }).expand(batch, 6);
+
+    private Tensor StartOf(GenerateOptions options, long[] shape, Schedule schedule, int begin, NoiseSource noise, int height, int width)
+    {
+        if (options.Start is { } picture)
+        {
+            var pixels = LatentCodec.FromPicture(picture, height, width).expand(shape[0], 3, height, width);
+            var clean = _codec.Encode(pixels, noise.Draw);
+            return schedule.AddNoise(clean, noise.Draw(), schedule.Timesteps[begin]);
+        }
+        if (options.Latents is { } given && !given.shape.AsSpan().SequenceEqual(shape))
+            throw new ShapeException($"The start latents are [{string.Join(", ", given.shape)}]; {shape[0]} prompts at {height}x{width} need [{string.Join(", ", shape)}].");
+        return (options.Latents?.to(ScalarType.Float32) ?? noise.Draw()) * schedule.StartSigma;
+    }
+}

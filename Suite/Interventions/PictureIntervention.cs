@@ -1,0 +1,153 @@
+using Prisma.Core;
+using Prisma.Diffusion;
+using Prisma.Sae;
+using static TorchSharp.torch;
+
+namespace Prisma;
+
+/// <summary>
+/// Changes features of sparse coders while a text-to-image model draws (Surkov et al. 2024): coders of what the U-net's transformers add to their
+/// input, edits as deltas of that update, at chosen steps and cells. Borrows the pipeline and the coders.
+/// </summary>
+public sealed class PictureIntervention
+{
+    private readonly TextToImage _pipeline;
+    private readonly IReadOnlyDictionary<HookSite, ISparseCoder> _coders;
+
+    /// <summary>An intervention with a coder for each place.</summary>
+    /// <exception cref="SiteNotFoundException">The U-net lacks a place.</exception>
+    public PictureIntervention(TextToImage pipeline, IReadOnlyDictionary<HookSite, ISparseCoder> coders)
+    {
+        ArgumentNullException.ThrowIfNull(pipeline);
+        ArgumentNullException.ThrowIfNull(coders);
+        (_pipeline, _coders) = (pipeline, coders);
+        foreach (var site in coders.Keys) _ = pipeline.Unet.Find(site.ToString());
+    }
+
+    /// <summary>Draws with and without the intervention, from the same noise.</summary>
+    /// <exception cref="OptionsException">An edit names a feature or place that has no coder, a step that is not taken, or the mask does not fit the picture.</exception>
+    /// <exception cref="ShapeException">A coder's width is not its place's.</exception>
+    public InterventionResult Run(GenerateOptions options, InterventionOptions intervention, IProgress<DenoiseStep>? progress = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(intervention);
+        Check(intervention);
+        var keep = Kept();
+        var original = _pipeline.Generate(options, keep, progress);
+        try
+        {
+            CheckAgainst(original, intervention);
+            using var source = intervention.Source is { } prompt && intervention.Transplants.Count > 0
+                ? _pipeline.Generate(options with { Prompts = [.. options.Prompts.Select(_ => prompt)], Decodes = false }, keep, progress)
+                : null;
+            return new InterventionResult { Original = original, Edited = _pipeline.Generate(options, PlanOf(original, source, intervention, keep), progress) };
+        }
+        catch
+        {
+            original.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>How strongly one feature fires at each cell and step of a run: [B, K, h, w]. The caller disposes it.</summary>
+    public Tensor MapOf(HookSite site, int feature, Generation made)
+    {
+        ArgumentNullException.ThrowIfNull(made);
+        using var scope = NewDisposeScope();
+        var updates = made.Cache[site];
+        using var codes = CodesOf(site, updates);
+        return codes.Column(feature).view(updates.shape[0], updates.shape[1], updates.shape[3], updates.shape[4]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>The features that fire most over all cells and steps of one picture, strongest first, with their mean activations.</summary>
+    public IReadOnlyList<(int Feature, float Mean)> Strongest(HookSite site, Generation made, int picture, int count)
+    {
+        ArgumentNullException.ThrowIfNull(made);
+        using var scope = NewDisposeScope();
+        using var codes = CodesOf(site, made.Cache[site].narrow(0, picture, 1));
+        var means = codes.SumPerFeature() / codes.Rows;
+        var (values, features) = means.topk(Math.Min(count, codes.Features));
+        return [.. features.data<long>().ToArray().Zip(values.data<float>().ToArray(), (feature, mean) => ((int)feature, mean)).Where(pair => pair.mean > 0)];
+    }
+
+    private DenoisePlan Kept() => DenoisePlan.Empty.With(_coders.Keys.Aggregate(HookPlan.Empty, (plan, site) => plan.Keep(site)));
+
+    private DenoisePlan PlanOf(Generation original, Generation? source, InterventionOptions intervention, DenoisePlan plan)
+    {
+        foreach (var site in intervention.Ablated)
+            plan = plan.With(HookPlan.Empty.Edit(site, (value, _) => value.zeros_like()), step => intervention.ActsAt(step) && (step.IsConditional || intervention.Halves != InterventionHalves.Conditional));
+        foreach (var site in _coders.Keys)
+        {
+            var placement = PlacementOf(site, original);
+            var shares = intervention.Mask is { } mask ? TokenMask.Shares(mask, LayoutOf(site, original)) : null;
+            var edits = intervention.Edits.Where(edit => edit.Site == site).Select(edit => edit.Edit with { Shares = shares }).ToList();
+            for (var step = 0; step < original.Steps.shape[0]; step++)
+            {
+                var transplants = source is null ? [] : intervention.Transplants.Where(pair => pair.Site == site)
+                    .Select(pair => new FeatureEdit(pair.Feature, FeatureAction.Set) { Values = ValuesOf(site, pair.Feature, source, step), Shares = shares });
+                var (index, all) = (step, edits.Concat(transplants).ToList());
+                if (all.Count == 0) continue;
+                plan = plan.With(Spliced(site, placement, all, intervention.Alone), at => at.Index == index && at.IsConditional && intervention.ActsAt(at));
+                if (intervention.Halves == InterventionHalves.Conditional) continue;
+                var other = intervention.Halves == InterventionHalves.Both ? all : [.. all.Select(edit => edit with { Value = -edit.Value })];
+                plan = plan.With(Spliced(site, placement, other, intervention.Alone), at => at.Index == index && !at.IsConditional && intervention.ActsAt(at));
+            }
+        }
+        return plan;
+    }
+
+    private HookPlan Spliced(HookSite site, CoderPlacement placement, IReadOnlyList<FeatureEdit> edits, bool alone) =>
+        Splice.Into(HookPlan.Empty, _coders[site], placement, new SpliceOptions { Edits = edits, OnlyEdits = alone });
+
+    private CoderPlacement PlacementOf(HookSite site, Generation original)
+    {
+        using var scope = NewDisposeScope();
+        var blank = _pipeline.Unet.Blank(original.Latents.shape[2], original.Latents.shape[3]);
+        var options = _coders[site].Card.Reads.Count == 1 ? SpliceOptions.Default : new SpliceOptions { Reads = site };
+        return CoderPlacement.Of(_coders[site], _pipeline.Unet, blank, options);
+    }
+
+    /// <summary>How the cells of a coder's place lie on a run's picture.</summary>
+    public TokenLayout LayoutOf(HookSite site, Generation made)
+    {
+        ArgumentNullException.ThrowIfNull(made);
+        var (cells, latents, factor) = (made.Cache[site].shape, made.Latents.shape, _pipeline.Vae.Config.Factor);
+        return new TokenLayout(0, 1, (int)cells[3], (int)cells[4], (int)(latents[2] * factor / cells[3]), (int)(latents[3] * factor / cells[4]));
+    }
+
+    // One value for each cell of each picture, one picture after another.
+    private float[] ValuesOf(HookSite site, int feature, Generation source, int step)
+    {
+        using var map = MapOf(site, feature, source);
+        using var one = map.select(1, step).contiguous();
+        return one.data<float>().ToArray();
+    }
+
+    private Codes CodesOf(HookSite site, Tensor updates)
+    {
+        using var scope = NewDisposeScope();
+        return _coders[site].Encode(updates.permute(0, 1, 3, 4, 2).contiguous());
+    }
+
+    private void Check(InterventionOptions intervention)
+    {
+        foreach (var (site, feature) in intervention.Edits.Select(edit => (edit.Site, edit.Edit.Feature)).Concat(intervention.Transplants))
+        {
+            if (!_coders.TryGetValue(site, out var coder)) throw new OptionsException($"No coder was given for {site}. Given: {(_coders.Count == 0 ? "none" : string.Join(", ", _coders.Keys))}.");
+            if (feature < 0 || feature >= coder.Card.Features) throw new OptionsException($"There is no feature {feature} in {coder.Card.Name}: it has {coder.Card.Features} (0 to {coder.Card.Features - 1}).");
+        }
+        if (intervention.Transplants.Count > 0 && intervention.Source is null) throw new OptionsException("A transplant needs a prompt to take features from.");
+        if (intervention.Halves == InterventionHalves.Opposed && (intervention.Transplants.Count > 0 || intervention.Edits.Any(edit => edit.Edit.Action != FeatureAction.Add)))
+            throw new OptionsException("Halves can be opposed only for features that are added to.");
+    }
+
+    private static void CheckAgainst(Generation original, InterventionOptions intervention)
+    {
+        var steps = original.Steps.shape[0];
+        if (intervention.Steps?.Where(step => step < 0 || step >= steps).ToList() is [var odd, ..])
+            throw new OptionsException($"There is no step {odd}: {steps} are taken (0 to {steps - 1}).");
+        var picture = original.Pictures[0];
+        if (intervention.Mask is { } mask && (mask.Width != picture.Width || mask.Height != picture.Height))
+            throw new OptionsException($"The mask is {mask.Width}x{mask.Height} (width x height), the picture {picture.Width}x{picture.Height}: they must be of one size.");
+    }
+}
