@@ -63,10 +63,10 @@ public sealed class AutoencoderKl : HookedModel
     {
         ArgumentNullException.ThrowIfNull(config);
         Config = config;
-        _encoder = Child("encoder", new VaeEncoder(config, Root + ".encoder"));
+        _encoder = PathChild("encoder", Root + ".encoder", new VaeEncoder(config));
         _quant = config.QuantConvolution ? Child("quant_conv", new Convolution(2 * config.Latents, 2 * config.Latents, 1)) : null;
         _postQuant = config.PostQuantConvolution ? Child("post_quant_conv", new Convolution(config.Latents, config.Latents, 1)) : null;
-        _decoder = Child("decoder", new VaeDecoder(config, Root + ".decoder"));
+        _decoder = PathChild("decoder", Root + ".decoder", new VaeDecoder(config));
     }
 
     /// <summary>What stands before every module path.</summary>

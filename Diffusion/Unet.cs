@@ -82,9 +82,9 @@ public sealed class Unet : HookedModel
         var embedding = PathChild("", Root, new Embeddings(config));
         (_time, _added, _wavesOut, _timeOut, _addedOut) = (embedding.Time, embedding.Added, embedding.WavesOut, embedding.TimeOut, embedding.AddedOut);
         _first = PathChild("conv_in", $"{Root}.conv_in", new Placed<Convolution>(new Convolution(config.Inputs, config.Channels[0], config.InKernel, padding: (config.InKernel - 1) / 2)));
-        _down = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PathChild($"down_blocks.{i}", $"{Root}.down_blocks.{i}", new DownBlock(config, i, $"{Root}.down_blocks.{i}")))];
-        _mid = config.Mid == UnetMid.None ? null : PathChild("mid_block", $"{Root}.mid_block", new MidBlock(config, $"{Root}.mid_block"));
-        _up = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PathChild($"up_blocks.{i}", $"{Root}.up_blocks.{i}", new UpBlock(config, i, $"{Root}.up_blocks.{i}")))];
+        _down = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PathChild($"down_blocks.{i}", $"{Root}.down_blocks.{i}", new DownBlock(config, i)))];
+        _mid = config.Mid == UnetMid.None ? null : PathChild("mid_block", $"{Root}.mid_block", new MidBlock(config));
+        _up = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PathChild($"up_blocks.{i}", $"{Root}.up_blocks.{i}", new UpBlock(config, i)))];
         _norm = PathChild("conv_norm_out", $"{Root}.conv_norm_out", new Placed<GroupNorm>(new GroupNorm(config.Groups, config.Channels[0], config.Eps)));
         _last = Child("conv_out", new Convolution(config.Channels[0], config.Outputs, config.OutKernel, padding: (config.OutKernel - 1) / 2));
     }

@@ -67,8 +67,8 @@ public abstract class Module : IDisposable
     internal IEnumerable<(SitePath Path, Module Module)> Placed(SitePath path) => _children
         .SelectMany(item => item.Child.Placed(Step(path, item.Path))).Prepend((path, this));
 
-    /// <summary>Declares a child whose places stand under a module path, such as <c>unet.down_blocks.2.attentions.1</c>.</summary>
-    protected T PathChild<T>(string name, string path, T module) where T : Module => Adopt(name, new SitePath(path, SitePath.NoLayer), module);
+    /// <summary>Declares a child that is a part of another name than its weights have, such as <c>unet.conv_in</c> for <c>conv_in</c>.</summary>
+    protected T PathChild<T>(string name, string part, T module) where T : Module => Adopt(name, new SitePath(part, SitePath.NoLayer), module);
 
     internal void CollectPoints(List<HookPoint> into, SitePath path)
     {

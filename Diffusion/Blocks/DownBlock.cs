@@ -14,15 +14,15 @@ internal sealed class DownBlock : Module
     private readonly Downsample? _down;
     private readonly HookPoint _out;
 
-    internal DownBlock(UnetConfig config, int level, string path)
+    internal DownBlock(UnetConfig config, int level)
     {
         var (inputs, outputs) = (config.Channels[Math.Max(0, level - 1)], config.Channels[level]);
         var (resnets, attentions) = (new List<ResnetBlock>(), new List<SpatialTransformer>());
         for (var j = 0; j < config.Layers[level]; j++)
         {
-            resnets.Add(PathChild($"resnets.{j}", $"{path}.resnets.{j}", new ResnetBlock(config.Resnet(j == 0 ? inputs : outputs, outputs))));
+            resnets.Add(PartChild($"resnets.{j}", new ResnetBlock(config.Resnet(j == 0 ? inputs : outputs, outputs))));
             if (config.DownAttends[level])
-                attentions.Add(PathChild($"attentions.{j}", $"{path}.attentions.{j}", new SpatialTransformer(config.Transformer(level, config.TransformerLayers[level]), $"{path}.attentions.{j}")));
+                attentions.Add(PartChild($"attentions.{j}", new SpatialTransformer(config.Transformer(level, config.TransformerLayers[level]))));
         }
         (_resnets, _attentions) = ([.. resnets], [.. attentions]);
         _down = level == config.Channels.Count - 1 ? null : Child("downsamplers.0", new Downsample(outputs, config.DownsamplePadding));

@@ -11,15 +11,15 @@ internal sealed class MidBlock : Module
     private readonly ResnetBlock? _second;
     private readonly HookPoint _out;
 
-    internal MidBlock(UnetConfig config, string path)
+    internal MidBlock(UnetConfig config)
     {
         var resnet = config.Resnet(config.Channels[^1], config.Channels[^1]) with { Scale = config.MidScale };
-        _first = PathChild("resnets.0", $"{path}.resnets.0", new ResnetBlock(resnet));
+        _first = PartChild("resnets.0", new ResnetBlock(resnet));
         if (config.Mid == UnetMid.Attends)
         {
             var transformer = config.Transformer(config.Channels.Count - 1, config.TransformerLayers[^1]);
-            _attention = PathChild("attentions.0", $"{path}.attentions.0", new SpatialTransformer(transformer, $"{path}.attentions.0"));
-            _second = PathChild("resnets.1", $"{path}.resnets.1", new ResnetBlock(resnet));
+            _attention = PartChild("attentions.0", new SpatialTransformer(transformer));
+            _second = PartChild("resnets.1", new ResnetBlock(resnet));
         }
         _out = Point(Site.ModuleOut);
     }

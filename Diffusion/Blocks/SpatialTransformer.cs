@@ -39,7 +39,7 @@ internal sealed class SpatialTransformer : Module
     private readonly Convolution? _readCells, _writeCells;
     private readonly TransformerBlock[] _blocks;
 
-    internal SpatialTransformer(SpatialTransformerOptions options, string path)
+    internal SpatialTransformer(SpatialTransformerOptions options)
     {
         var inner = options.Heads * options.HeadWidth;
         _in = Point(Site.ModuleIn);
@@ -47,7 +47,7 @@ internal sealed class SpatialTransformer : Module
         if (options.LinearProjection) _readTokens = Child("proj_in", new Linear(options.Channels, inner));
         else _readCells = Child("proj_in", new Convolution(options.Channels, inner, 1));
         _blocks = [.. Enumerable.Range(0, options.Layers).Select(i =>
-            PathChild($"transformer_blocks.{i}", $"{path}.transformer_blocks.{i}", new TransformerBlock(options)))];
+            PartChild($"transformer_blocks.{i}", new TransformerBlock(options)))];
         if (options.LinearProjection) _writeTokens = Child("proj_out", new Linear(inner, options.Channels));
         else _writeCells = Child("proj_out", new Convolution(inner, options.Channels, 1));
         _update = PointOnDemand(Site.ModuleUpdate);

@@ -15,7 +15,7 @@ internal sealed class UpBlock : Module
     private readonly HookPoint _out;
 
     // "index" counts the up blocks; "level" is the down block at the same height.
-    internal UpBlock(UnetConfig config, int index, string path)
+    internal UpBlock(UnetConfig config, int index)
     {
         var (last, level) = (config.Channels.Count - 1, config.Channels.Count - 1 - index);
         var (outputs, below, above) = (config.Channels[level], config.Channels[Math.Min(last, level + 1)], config.Channels[Math.Max(0, level - 1)]);
@@ -24,9 +24,9 @@ internal sealed class UpBlock : Module
         for (var j = 0; j < layers; j++)
         {
             var read = (j == 0 ? below : outputs) + (j == layers - 1 ? above : outputs);
-            resnets.Add(PathChild($"resnets.{j}", $"{path}.resnets.{j}", new ResnetBlock(config.Resnet(read, outputs))));
+            resnets.Add(PartChild($"resnets.{j}", new ResnetBlock(config.Resnet(read, outputs))));
             if (config.UpAttends[index])
-                attentions.Add(PathChild($"attentions.{j}", $"{path}.attentions.{j}", new SpatialTransformer(config.Transformer(level, config.UpTransformerLayers[index]), $"{path}.attentions.{j}")));
+                attentions.Add(PartChild($"attentions.{j}", new SpatialTransformer(config.Transformer(level, config.UpTransformerLayers[index]))));
         }
         (_resnets, _attentions) = ([.. resnets], [.. attentions]);
         _up = index == last ? null : Child("upsamplers.0", new Upsample(outputs));

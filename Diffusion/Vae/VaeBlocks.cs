@@ -16,12 +16,12 @@ internal sealed class VaeMid : Module
     private readonly ResnetBlock _first, _second;
     private readonly VaeAttention? _attention;
 
-    internal VaeMid(VaeConfig config, string path)
+    internal VaeMid(VaeConfig config)
     {
         var channels = config.Channels[^1];
-        _first = PathChild("resnets.0", $"{path}.resnets.0", new ResnetBlock(config.Resnet(channels, channels)));
-        _attention = config.MidAttends ? PathChild("attentions.0", $"{path}.attentions.0", new VaeAttention(channels, config.Groups)) : null;
-        _second = PathChild("resnets.1", $"{path}.resnets.1", new ResnetBlock(config.Resnet(channels, channels)));
+        _first = PartChild("resnets.0", new ResnetBlock(config.Resnet(channels, channels)));
+        _attention = config.MidAttends ? PartChild("attentions.0", new VaeAttention(channels, config.Groups)) : null;
+        _second = PartChild("resnets.1", new ResnetBlock(config.Resnet(channels, channels)));
     }
 
     internal Tensor Forward(Tensor x, HookRun run)
@@ -39,10 +39,10 @@ internal sealed class VaeDown : Module
     private readonly ResnetBlock[] _resnets;
     private readonly Downsample? _down;
 
-    internal VaeDown(VaeConfig config, int level, string path)
+    internal VaeDown(VaeConfig config, int level)
     {
         var (inputs, outputs) = (config.Channels[Math.Max(0, level - 1)], config.Channels[level]);
-        _resnets = [.. Enumerable.Range(0, config.Layers).Select(j => PathChild($"resnets.{j}", $"{path}.resnets.{j}", new ResnetBlock(config.Resnet(j == 0 ? inputs : outputs, outputs))))];
+        _resnets = [.. Enumerable.Range(0, config.Layers).Select(j => PartChild($"resnets.{j}", new ResnetBlock(config.Resnet(j == 0 ? inputs : outputs, outputs))))];
         _down = level == config.Channels.Count - 1 ? null : Child("downsamplers.0", new Downsample(outputs, padding: 0));
     }
 
@@ -60,11 +60,11 @@ internal sealed class VaeUp : Module
     private readonly ResnetBlock[] _resnets;
     private readonly Upsample? _up;
 
-    internal VaeUp(VaeConfig config, int index, string path)
+    internal VaeUp(VaeConfig config, int index)
     {
         var last = config.Channels.Count - 1;
         var (inputs, outputs) = (config.Channels[Math.Min(last, last - index + 1)], config.Channels[last - index]);
-        _resnets = [.. Enumerable.Range(0, config.Layers + 1).Select(j => PathChild($"resnets.{j}", $"{path}.resnets.{j}", new ResnetBlock(config.Resnet(j == 0 ? inputs : outputs, outputs))))];
+        _resnets = [.. Enumerable.Range(0, config.Layers + 1).Select(j => PartChild($"resnets.{j}", new ResnetBlock(config.Resnet(j == 0 ? inputs : outputs, outputs))))];
         _up = index == last ? null : Child("upsamplers.0", new Upsample(outputs));
     }
 

@@ -12,12 +12,12 @@ internal sealed class VaeDecoder : Module
     private readonly GroupNorm _norm;
     private readonly Func<Tensor, Tensor> _activation;
 
-    internal VaeDecoder(VaeConfig config, string path)
+    internal VaeDecoder(VaeConfig config)
     {
         _activation = Activation.Named(config.Activation);
         _first = Child("conv_in", new Convolution(config.Latents, config.Channels[^1], 3));
-        _mid = Child("mid_block", new VaeMid(config, $"{path}.mid_block"));
-        _up = [.. Enumerable.Range(0, config.Channels.Count).Select(i => Child($"up_blocks.{i}", new VaeUp(config, i, $"{path}.up_blocks.{i}")))];
+        _mid = PartChild("mid_block", new VaeMid(config));
+        _up = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PartChild($"up_blocks.{i}", new VaeUp(config, i)))];
         _norm = Child("conv_norm_out", new GroupNorm(config.Groups, config.Channels[0], VaeBlocks.Eps));
         _last = Child("conv_out", new Convolution(config.Channels[0], config.Outputs, 3));
     }

@@ -12,12 +12,12 @@ internal sealed class VaeEncoder : Module
     private readonly GroupNorm _norm;
     private readonly Func<Tensor, Tensor> _activation;
 
-    internal VaeEncoder(VaeConfig config, string path)
+    internal VaeEncoder(VaeConfig config)
     {
         _activation = Activation.Named(config.Activation);
         _first = Child("conv_in", new Convolution(config.Inputs, config.Channels[0], 3));
-        _down = [.. Enumerable.Range(0, config.Channels.Count).Select(i => Child($"down_blocks.{i}", new VaeDown(config, i, $"{path}.down_blocks.{i}")))];
-        _mid = Child("mid_block", new VaeMid(config, $"{path}.mid_block"));
+        _down = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PartChild($"down_blocks.{i}", new VaeDown(config, i)))];
+        _mid = PartChild("mid_block", new VaeMid(config));
         _norm = Child("conv_norm_out", new GroupNorm(config.Groups, config.Channels[^1], VaeBlocks.Eps));
         _last = Child("conv_out", new Convolution(config.Channels[^1], 2 * config.Latents, 3));
     }
