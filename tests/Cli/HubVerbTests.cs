@@ -125,7 +125,7 @@ public sealed class HubVerbTests : IDisposable
         Assert.Equal(Registry.Default.Models.Count, JsonDocument.Parse(output).RootElement.GetArrayLength());
         (_, _, output) = VerbRun.Of("models", "--family", "vivit", "--search", "KINETICS b-16");
         Assert.Equal(2, output.Trim().Split('\n').Length);
-        Assert.Contains("(not built)", VerbRun.Of("models", "--family", "vjepa").Output, StringComparison.Ordinal);
+        Assert.Contains("(not built)", VerbRun.Of("models", "--family", "open_clip_coca").Output, StringComparison.Ordinal);
     }
 
     [Fact]
