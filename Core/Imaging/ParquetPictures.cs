@@ -53,6 +53,9 @@ internal sealed class ParquetPictures
         var rows = Reading(_file, async reader =>
         {
             using var source = reader.OpenRowGroupReader(group);
+            // The reader gives rows without a value the bytes of others, so only groups that say they have none are read.
+            if (source.GetStatistics(_column)?.NullCount is not 0L)
+                throw new PrismaException($"'{_file}', group {group}: there are rows without a picture's bytes, or the file does not say that there are none. Write it with the pictures embedded and with statistics.");
             var column = new byte[]?[(int)source.RowCount];
             await source.ReadAsync(_column, column.AsMemory()!).ConfigureAwait(false);
             return Array.ConvertAll(column, bytes => bytes ?? []);
