@@ -97,7 +97,7 @@ public sealed class CoderPlacement
         {
             var shape = recording.Cache[site].shape;
             if (site.Kind.IsChannelFirst && shape[1] == width) return;
-            if (site.Kind.IsChannelFirst ||shape[^1] != width && !(card.FlattensHeads && shape.Length == 4 && shape[^1] * shape[^2] == width))
+            if (site.Kind.IsChannelFirst || shape[^1] != width && !(card.FlattensHeads && shape.Length == 4 && shape[^1] * shape[^2] == width))
                 throw new ShapeException($"{card.Name} has {name} = {width}; {site} of {model.Card.Name} is [{string.Join(", ", shape)}]. It belongs to another model or place.");
             if (tokens is var (start, length) && (site.Kind.Axes.Count < 2 || site.Kind.Axes[1] != Axis.Token || shape[1] < start + length))
                 throw new ShapeException($"{card.Name} was trained on {card.Origin.Scope} tokens; {site} of {model.Card.Name} [{string.Join(", ", shape)}] does not have them.");
