@@ -118,9 +118,8 @@ public sealed class PictureIntervention
     // One value for each cell of each picture, one picture after another.
     private float[] ValuesOf(HookSite site, int feature, Generation source, int step)
     {
-        using var map = MapOf(site, feature, source);
-        using var one = map.select(1, step).contiguous();
-        return one.data<float>().ToArray();
+        using var scope = NewDisposeScope();
+        return MapOf(site, feature, source).select(1, step).contiguous().data<float>().ToArray();
     }
 
     private Codes CodesOf(HookSite site, Tensor updates)
