@@ -168,7 +168,7 @@ public sealed class AttributionTask
     public void RefuseEarlierTarget(HookSite site)
     {
         if (Target.ReadsAt is not { } read) return;
-        int Order(HookSite wanted) => wanted.Among(Model.Points, point => point.Site).FirstOrDefault()?.Order ?? int.MaxValue;
+        int Order(HookSite wanted) => wanted.Among(Model.Points, point => point.Site) is [var first, ..] ? first.Order : int.MaxValue;
         if (Order(read) < Order(site))
             throw new OptionsException($"{_method}: '{Target.Name}' is read at {read}, before {site}, so it does not depend on it. Choose an earlier block with the layer option.");
     }
