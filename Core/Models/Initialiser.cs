@@ -17,7 +17,7 @@ public static class Initialiser
         {
             var value = randn([.. weight.Shape], generator: generator);
             value.mul_(weight.Shape.Count > 1 ? deviation : deviation / 2);
-            if (name.Contains("ln", StringComparison.Ordinal) && name.EndsWith("weight", StringComparison.Ordinal)) value.add_(1);
+            if ((name.Contains("ln", StringComparison.Ordinal) || name.Contains("norm", StringComparison.Ordinal)) && name.EndsWith("weight", StringComparison.Ordinal)) value.add_(1);
             weight.Set(value);
         }
     }

@@ -79,16 +79,23 @@ public sealed class ModelFolder
         return [.. Enumerable.Range(0, pairs.Count).Select(k => pairs.TryGetValue(k, out var label) ? label : $"class {k}")];
     }
 
-    // A hooked_config.json without weights of its own names the folder it was converted from.
+    // A configuration of a hooked model without weights of its own names the folder it was converted from.
     private static string? Referred(string path)
     {
+        var plain = System.IO.Path.Combine(path, "config.json");
+        if (File.Exists(plain)) return Candidate(path, "config.json", s_huggingFace) is { Weights: null } && SourceIn(plain) is { } named ? named : null;
         var file = System.IO.Path.Combine(path, "hooked_config.json");
-        if (!File.Exists(file) || File.Exists(System.IO.Path.Combine(path, "config.json"))) return null;
+        if (!File.Exists(file)) return null;
+        return SourceIn(file) ?? throw new CheckpointException($"'{file}' names no source folder, and '{path}' has no other configuration.");
+    }
+
+    private static string? SourceIn(string file)
+    {
         using var document = Parse(file);
         return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("source", out var source)
             && source.ValueKind == JsonValueKind.String
-            ? System.IO.Path.Combine(path, source.GetString()!)
-            : throw new CheckpointException($"'{file}' names no source folder, and '{path}' has no other configuration.");
+            ? System.IO.Path.Combine(System.IO.Path.GetDirectoryName(file)!, source.GetString()!)
+            : null;
     }
 
     private static JsonDocument Parse(string file)

@@ -34,6 +34,21 @@ public sealed class WeightMap
         return this;
     }
 
+    /// <summary>The same, where each tensor is changed before.</summary>
+    public WeightMap StackVia(string to, Func<Tensor, Tensor> via, params string[] from)
+    {
+        _rules.Add(new Rule(_to + to, [.. from.Select(name => _from + name)], via));
+        return this;
+    }
+
+    /// <summary>One number everywhere in a weight that the checkpoint lacks.</summary>
+    public WeightMap Constant(string to, double value, string because)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(because);
+        _rules.Add(new Rule(_to + to, [], null, value));
+        return this;
+    }
+
     /// <summary>Tensors that are knowingly not used; <c>*</c> stands for anything.</summary>
     public WeightMap Ignore(string fromPattern, string because)
     {
@@ -87,7 +102,7 @@ public sealed class WeightMap
         var unused = source.Names.Where(name => !used.Contains(name) && !_ignored.Any(pattern => Glob.Matches(pattern, name))).Order().ToList();
         if (unused.Count > 0) faults.Add($"{unused.Count} tensors have no use in this architecture ({Some(unused)})");
         foreach (var (name, rule) in rules)
-            if (rule.Via is null && rule.From.All(source.Contains) && Misfit(weights[name], [.. rule.From.Select(source.Get)]) is { } misfit)
+            if (rule.Via is null && rule.Constant is null && rule.From.All(source.Contains) && Misfit(weights[name], [.. rule.From.Select(source.Get)]) is { } misfit)
                 faults.Add(misfit);
         if (faults.Count > 0) throw new CheckpointException($"{source.Path}: {string.Join("; ", faults)}.");
     }
@@ -106,9 +121,15 @@ public sealed class WeightMap
     private static void Fill(Weight weight, Rule rule, TensorSource source, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
+        if (rule.Constant is { } number)
+        {
+            weight.Set(full([.. weight.Shape], number, dtype));
+            return;
+        }
         if (rule.Via is { } via)
         {
-            var changed = via(source.Get(rule.From[0]).ToTensor());
+            var parts = rule.From.Select(name => via(source.Get(name).ToTensor())).ToArray();
+            var changed = parts.Length == 1 ? parts[0] : cat(parts);
             if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray()))
                 throw new CheckpointException($"{source.Path}: '{rule.From[0]}' [{string.Join(", ", changed.shape)}] does not fill [{string.Join(", ", weight.Shape)}].");
             weight.Set(changed.to(dtype).contiguous());
@@ -128,5 +149,5 @@ public sealed class WeightMap
 
     private static string Some(List<string> names) => string.Join(", ", names.Take(6)) + (names.Count > 6 ? ", …" : "");
 
-    private sealed record Rule(string To, string[] From, Func<Tensor, Tensor>? Via);
+    private sealed record Rule(string To, string[] From, Func<Tensor, Tensor>? Via, double? Constant = null);
 }

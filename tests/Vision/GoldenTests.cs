@@ -8,6 +8,8 @@ public sealed class GoldenTests
     public static TheoryData<string> Folders => [
         "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
+        "hf_gpt2", "hf_gpt2_prefixed", "hf_gpt_neox", "hf_gpt_neox_serial", "hf_llama", "hf_llama3_rope_tied", "hf_llama_sharded_bf16",
+        "hf_qwen2", "hf_gemma2",
     ];
 
     [Theory, MemberData(nameof(Folders))]
