@@ -9,7 +9,7 @@ namespace Prisma.Bench;
 /// </summary>
 internal static class Program
 {
-    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory"];
+    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "text"];
 
     private static int Main(string[] arguments)
     {
@@ -40,9 +40,9 @@ internal static class Program
         if (options.Cpu)
             rival.Ask("cpu");
         Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
-        using var work = options.Names.Any(n => n != "call") ? Workload.Write(rival, options.Rounds) : null;
+        using var work = options.Names.Any(n => n is not ("call" or "text")) ? Workload.Write(rival, options.Rounds) : null;
         var missed = 0;
-        foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options.Threads)))
+        foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options)))
         {
             Console.WriteLine(row);
             missed += row.Holds ? 0 : 1;
@@ -50,12 +50,13 @@ internal static class Program
         return missed == 0 ? 0 : 1;
     }
 
-    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, int threads) => name switch
+    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, Options options) => name switch
     {
         "call" => CallOverhead.Run(rival),
         "forward" => VitForward.Run(work, rival),
         "recording" => RecordingCost.Run(work),
         "load" => CheckpointLoad.Run(work, rival),
-        _ => ResidentMemory.Run(work, threads),
+        "text" => TextForward.Run(rival, options.Rounds),
+        _ => ResidentMemory.Run(work, options.Threads),
     };
 }

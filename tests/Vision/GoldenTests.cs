@@ -10,6 +10,7 @@ public sealed class GoldenTests
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
         "hf_gpt2", "hf_gpt2_prefixed", "hf_gpt_neox", "hf_gpt_neox_serial", "hf_llama", "hf_llama3_rope_tied", "hf_llama_sharded_bf16",
         "hf_qwen2", "hf_gemma2",
+        "formula_mistral", "formula_qwen3", "formula_gemma", "formula_gemma3_text", "formula_gptj", "formula_phi",
     ];
 
     [Theory, MemberData(nameof(Folders))]
