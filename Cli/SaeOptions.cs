@@ -20,7 +20,7 @@ internal sealed class SaeOptions
 
     internal static Option<string?> Sae(Command to, bool required = true)
     {
-        var option = new Option<string?>("--sae") { Required = required, HelpName = "FILE|FOLDER", Description = "The sparse coder: a file, or a folder searched downwards" };
+        var option = new Option<string?>("--sae") { Required = required, HelpName = "PATH_OR_ID", Description = Named.Coder };
         to.Options.Add(option);
         return option;
     }

@@ -7,7 +7,7 @@ namespace Prisma.Cli;
 /// <summary>Options that put a sparse coder into a forward pass: reconstruct with it, or edit its features.</summary>
 internal sealed class SpliceOption
 {
-    private readonly Option<string?> _sae = new("--sae") { HelpName = "FILE|FOLDER", Description = "A sparse coder to put into the pass" };
+    private readonly Option<string?> _sae = new("--sae") { HelpName = "PATH_OR_ID", Description = "A sparse coder to put into the pass: a path, a known name, or owner/name[/path] of the hub" };
     private readonly Option<string[]> _edits = new("--edit") { HelpName = "SITE:FEATURE=ACTION", Description = "ablate, set V, add V or scale V; repeatable: 'blocks.4.hook_resid_post:37=set 0'" };
     private readonly Option<bool> _reconstruct = new("--reconstruct") { Description = "Replace the values by the coder's reconstruction" };
     private readonly Option<bool> _keepError = new("--keep-error") { Description = "With --reconstruct: add what the coder misses" };
@@ -27,7 +27,7 @@ internal sealed class SpliceOption
             if (parsed.GetValue(_reconstruct) || parsed.GetValue(_edits) is { Length: > 0 }) throw new OptionsException("--edit and --reconstruct need a coder: --sae.");
             return null;
         }
-        var coder = Coders.Load(path, _coder.Read(parsed));
+        var coder = Coders.Load(Named.CoderPath(path, terminal), _coder.Read(parsed));
         SaeOptions.Describe(coder.Card, terminal);
         return coder;
     }

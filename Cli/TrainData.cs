@@ -60,7 +60,7 @@ internal sealed class TrainData : IActivationSource, IDisposable
     {
         if (hooks.Count == 0 || images.Count == 0) throw new OptionsException("--model needs --image and --hook as well.");
         var model = Models.Load(folder);
-        var inputs = new PictureInputs([.. images], Preprocess.Load(folder));
+        var inputs = new PictureInputs(images, Preprocess.Load(folder));
         return new TrainData(new StreamSource(model, inputs, new StreamOptions { Sites = model.Find([.. hooks]), Seed = seed }), model.Card.Name, model);
     }
 

@@ -23,8 +23,8 @@ internal static class Common
     internal static Option<string> Model(Command to, bool required = true) => Add(to, new Option<string>("--model")
     {
         Required = required,
-        HelpName = "FOLDER",
-        Description = "A checkpoint folder: its config.json (or open_clip_config.json) and its weights",
+        HelpName = "PATH_OR_ID",
+        Description = Named.Model,
     });
 
     internal static Option<string?> Family(Command to) => Add(to, new Option<string?>("--family")

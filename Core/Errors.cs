@@ -28,3 +28,13 @@ public sealed class ShapeException(string message) : PrismaException(message);
 
 /// <summary>Options that contradict each other or lie out of range; all faults at once.</summary>
 public sealed class OptionsException(string message) : PrismaException(message);
+
+/// <summary>The hub did not give what was asked for: no such repository or file, no permission, no connection, or damaged content.</summary>
+public sealed class HubException : PrismaException
+{
+    /// <summary>Creates the error with its message.</summary>
+    public HubException(string message) : base(message) { }
+
+    /// <summary>Creates the error with its message and what lay under it.</summary>
+    public HubException(string message, Exception inner) : base(message, inner) { }
+}

@@ -11,6 +11,12 @@ public static class DemoWeights
     /// <summary>The sparse autoencoder on one of its layers, in ViT-Prisma's layout.</summary>
     public static string Sae => Find("sae");
 
+    /// <summary>The demo's video transformer, in VideoMAE's layout.</summary>
+    public static string Video => Find("video");
+
+    /// <summary>The sparse autoencoder on one of its layers, in ViT-Prisma's layout.</summary>
+    public static string VideoSae => Find("video-sae");
+
     /// <summary>The folder that holds them, whether or not they are there yet.</summary>
     public static string Folder { get; } = FindFolder();
 

@@ -56,8 +56,7 @@ public sealed class CoderPlacement
                 ? $"{card.Name} does not say which place it {verb}{(card.Origin.HookName.Length > 0 ? $" in words known here ('{card.Origin.HookName}')" : "")}: name the place."
                 : $"{card.Name} {verb} {stated.Count} places; only coders of one place can be put into a model.");
         var site = chosen ?? stated[0];
-        var found = model.Points.Where(point => point.Kind == site.Kind && point.Site.Path.Layer == site.Path.Layer
-            && (site.Path.Part.Length == 0 || point.Site.Path.Part == site.Path.Part)).ToList();
+        var found = site.Among(model.Points, point => point.Site);
         // An unprefixed place of a vision library means the vision tower where a model has parts.
         if (found.Count > 1 && site.Path.Part.Length == 0 && card.Origin.DefaultPart.Length > 0)
             found = [.. found.Where(point => point.Site.Path.Part == card.Origin.DefaultPart)];

@@ -4,16 +4,20 @@ using Prisma.Core;
 namespace Prisma.Sae;
 
 /// <summary>Compares the name of the model that a coder was trained on with a loaded model's.</summary>
-internal static class ModelNames
+public static class ModelNames
 {
     /// <summary>
     /// Whether the names can mean the same model: hub owners and library prefixes (<c>open-clip:laion/</c>) are left out, case and punctuation
-    /// do not count. Where the file names none, there is nothing to compare.
+    /// do not count, and the registry's other names for it count too. Where the file names none, there is nothing to compare.
     /// </summary>
-    internal static bool MayBeTheSame(string trained, ModelCard loaded)
+    public static bool MayBeTheSame(string trained, ModelCard loaded)
     {
-        var wanted = Bare(trained);
-        return wanted.Length == 0 || Names(loaded).Select(Bare).Contains(wanted);
+        ArgumentNullException.ThrowIfNull(trained);
+        ArgumentNullException.ThrowIfNull(loaded);
+        if (Bare(trained).Length == 0) return true;
+        // A model that the registry knows under several names is the same under all of them.
+        var wanted = Registry.Default.FindModel(trained) is { } known ? known.Aliases.Append(known.Name).Append(known.Hub ?? "").Append(trained).Select(Bare) : [Bare(trained)];
+        return Names(loaded).Select(Bare).Intersect(wanted).Any(name => name.Length > 0);
     }
 
     // The folder's own name, a hub cache's models--owner--name, and what the configuration calls itself.

@@ -213,22 +213,22 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
                 Norm(block, "ln1_post", config.RootMeanSquare);
                 Norm(block, "ln2_post", config.RootMeanSquare);
             }
-            block.StackVia("attn.qkv.weight", Reading, "attn.W_Q", $"attn.{grouped}W_K", $"attn.{grouped}W_V")
-                .StackVia("attn.qkv.bias", bias => bias.flatten(), "attn.b_Q", $"attn.{grouped}b_K", $"attn.{grouped}b_V")
+            block.Stack("attn.qkv.weight", Reading, "attn.W_Q", $"attn.{grouped}W_K", $"attn.{grouped}W_V")
+                .Stack("attn.qkv.bias", bias => bias.flatten(), "attn.b_Q", $"attn.{grouped}b_K", $"attn.{grouped}b_V")
                 .Copy("attn.out.weight", "attn.W_O", weight => weight.flatten(0, 1).t()).Copy("attn.out.bias", "attn.b_O")
                 .Copy("mlp.out.weight", "mlp.W_out", Turned).Copy("mlp.out.bias", "mlp.b_out");
             // What a gated MLP adds after the gate has the bias; the gate itself has none.
-            if (config.Gated) block.StackVia("mlp.in.weight", Turned, "mlp.W_gate", "mlp.W_in").StackVia("mlp.in.bias", GatedBias, "mlp.b_in");
+            if (config.Gated) block.Stack("mlp.in.weight", Turned, "mlp.W_gate", "mlp.W_in").Stack("mlp.in.bias", GatedBias, "mlp.b_in");
             else block.Copy("mlp.in.weight", "mlp.W_in", Turned).Copy("mlp.in.bias", "mlp.b_in");
         });
 
         void Norm(WeightMap to, string name, bool rootMeanSquare)
         {
             if (config.NormWeights) to.Copy(name + ".weight", name + ".w");
-            else to.Constant(name + ".weight", 1, "folded into what reads the norm");
+            else to.Fill(name + ".weight", 1, "folded into what reads the norm");
             if (rootMeanSquare) return;
             if (config.NormWeights) to.Copy(name + ".bias", name + ".b");
-            else to.Constant(name + ".bias", 0, "folded into what reads the norm");
+            else to.Fill(name + ".bias", 0, "folded into what reads the norm");
         }
 
         // [H, d, k] → [H·k, d].

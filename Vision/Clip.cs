@@ -55,7 +55,7 @@ public sealed class ClipFamily : ModelFamily<ClipConfig>
 
     /// <inheritdoc/>
     protected override HookedModel Build(ClipConfig config) =>
-        config.Text is { } text ? new ClipModel(config.Vision, text) : new ClipVisionModel(config.Vision);
+        config.Text is { } text ? new ClipModel(new ClipVision(config.Vision), text) : new ClipVisionModel(new ClipVision(config.Vision));
 
     /// <inheritdoc/>
     protected override WeightMap Weights(ClipConfig config, TensorSource source)

@@ -7,8 +7,11 @@ namespace Prisma.Vision;
 /// <summary>The towers of an open_clip checkpoint.</summary>
 public sealed record OpenClipConfig
 {
-    /// <summary>The image tower.</summary>
-    public required ClipVisionConfig Vision { get; init; }
+    /// <summary>The image tower; null where it is timm's.</summary>
+    public ClipVisionConfig? Vision { get; init; }
+
+    /// <summary>The image tower where it is timm's.</summary>
+    public TimmTowerConfig? Timm { get; init; }
 
     /// <summary>The text tower.</summary>
     public required ClipTextConfig Text { get; init; }
@@ -19,13 +22,12 @@ public sealed record OpenClipConfig
 
 /// <summary>
 /// CLIP in open_clip's layout: <c>open_clip_config.json</c> with its <c>model_cfg</c>, packed q, k and v, projections stored [d, e], the
-/// text tower bare or under <c>text.</c>. Built are the Vision Transformer and the Transformer text tower; timm, ResNet, CoCa and
-/// Hugging Face towers are refused by name. Other picture sizes interpolate the positions bicubically with antialiasing, as the
+/// text tower bare or under <c>text.</c>. Built are the Vision Transformer, timm's VisionTransformer and Eva (SigLIP's and
+/// EVA-CLIP's towers among them) and the Transformer text tower; ResNet, CoCa and Hugging Face towers are refused by name. Other picture sizes interpolate the positions bicubically with antialiasing, as the
 /// reference does when it loads for another size.
 /// </summary>
 public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
 {
-    private const string VisionClass = "visual.class_embedding";
 
     private static readonly string[] s_unbuilt =
         ["qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc", "attentional_pool", "embed_cls", "use_pad_mask"];
@@ -67,31 +69,35 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         var vision = new ConfigReader(json.Object("vision_cfg"), where + ".vision_cfg");
         var text = new ConfigReader(json.Object("text_cfg"), where + ".text_cfg");
         json.Finish();
-        return new OpenClipConfig { Vision = ReadVision(vision, embedding, quick), Text = ReadText(text, embedding, quick) };
+        return vision.Has("timm_model_name")
+            ? new OpenClipConfig { Timm = TimmTowerConfig.Read(vision, embedding, where + ".vision_cfg"), Text = ReadText(text, embedding, quick) }
+            : new OpenClipConfig { Vision = ReadVision(vision, embedding, quick), Text = ReadText(text, embedding, quick) };
     }
 
     /// <inheritdoc/>
-    protected override HookedModel Build(OpenClipConfig config) => new ClipModel(config.Vision, config.Text, config.LogitBias);
+    protected override HookedModel Build(OpenClipConfig config) =>
+        new ClipModel(config.Timm is { } timm ? new TimmTower(timm) : new ClipVision(config.Vision!), config.Text, config.LogitBias);
 
     /// <inheritdoc/>
-    protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains(ClipWeights.Prefix(source, VisionClass, "") + "logit_bias") };
+    protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains(Root(source) + "logit_bias") };
 
     // A checkpoint saved in the middle of training has its model under "state_dict.", often "state_dict.module.".
     /// <inheritdoc/>
     protected override WeightMap Weights(OpenClipConfig config, TensorSource source)
     {
-        var root = ClipWeights.Prefix(source, VisionClass, "");
+        var root = Root(source);
         var text = source.Names.Any(name => name.StartsWith(root + "text.", StringComparison.Ordinal)) ? "text." : "";
         return new WeightMap().Ignore("optimizer.*", "training state").Ignore("scaler.*", "training state").Under("", root, model =>
         {
             model.Copy("logit_scale", "logit_scale").Ignore("attn_mask", "the causal mask");
             if (config.LogitBias) model.Copy("logit_bias", "logit_bias");
-            model.Under("vision.", "visual.", tower =>
+            if (config.Timm is { } timm) model.Under("vision.", "visual.", tower => Timm(tower, timm, source));
+            if (config.Vision is { } vision) model.Under("vision.", "visual.", tower =>
             {
                 tower.Copy("cls_token", "class_embedding").Copy("patch.weight", "conv1.weight").Copy("pos_embed", "positional_embedding")
-                    .OpenClipBlocks(config.Vision.Layers, config.Vision.LayerScale)
+                    .OpenClipBlocks(vision.Layers, vision.LayerScale)
                     .Pair("ln_final", "ln_post").Copy("head.weight", "proj", matrix => matrix.t());
-                if (config.Vision.PreNorm) tower.Pair("ln_pre", "ln_pre");
+                if (vision.PreNorm) tower.Pair("ln_pre", "ln_pre");
             });
             model.Under("text.", text, tower =>
             {
@@ -104,10 +110,21 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         });
     }
 
+    private static string Root(TensorSource source) => ClipWeights.Prefix(source, "logit_scale", "");
+
+    private static void Timm(WeightMap tower, TimmTowerConfig config, TensorSource source)
+    {
+        tower.Under("", "trunk.", trunk => trunk.Timm(config.Trunk, source).Ignore("rope.*", "follows from the grid"));
+        if (config.Projection == TimmProjection.Trunk) return;
+        var mlp = config.Projection == TimmProjection.Mlp;
+        if (mlp) tower.Pair("proj_in", "head.mlp.fc1");
+        tower.Copy("proj.weight", mlp ? "head.mlp.fc2.weight" : "head.proj.weight");
+        if (config.Bias) tower.Copy("proj.bias", mlp ? "head.mlp.fc2.bias" : "head.proj.bias");
+    }
+
     private static ClipVisionConfig ReadVision(ConfigReader json, int embedding, bool quick)
     {
-        json.Require(!json.Has("timm_model_name"), "the image tower is timm's, and timm towers inside open_clip are not built; load the tower's own timm checkpoint for the image side")
-            .Require(!json.IsList("layers"), "the image tower is a ModifiedResNet, which is not built; Vision Transformers are")
+        json.Require(!json.IsList("layers"), "the image tower is a ModifiedResNet, which is not built; Vision Transformers are")
             .Ignore("patch_dropout", "attn_pooler_queries", "attn_pooler_heads", "image_seq_len", "timm_drop", "timm_drop_path");
         RefuseUnbuilt(json);
         json.Check();

@@ -1,5 +1,4 @@
 using Prisma.Core;
-using static TorchSharp.torch;
 
 namespace Prisma.Vision;
 
@@ -41,6 +40,22 @@ public sealed record VitConfig
 
     /// <summary>Classes of the classifier; 0 where there is none.</summary>
     public int Classes { get; init; }
+
+    /// <summary>The stack that this configuration describes.</summary>
+    public VitStackConfig Stack => new()
+    {
+        Width = Width,
+        Layers = Layers,
+        Heads = Heads,
+        Hidden = Hidden,
+        Patch = Patch,
+        Rows = Image / Patch,
+        Columns = Image / Patch,
+        Channels = Channels,
+        Activation = Activation,
+        Eps = Eps,
+        QkvBias = QkvBias,
+    };
 }
 
 /// <summary>What a ViT has on top.</summary>
@@ -55,8 +70,8 @@ public enum VitHead
 }
 
 /// <summary>
-/// ViT in the Hugging Face layout: ViTModel, ViTForImageClassification (Dosovitskiy et al. 2020; DINO's ViTs are stored so too).
-/// Class token, learned positions, pre-norm blocks with erf-GELU. Other picture sizes interpolate the positions bicubically without
+/// ViT in the Hugging Face layout: ViTModel, ViTForImageClassification (Dosovitskiy et al. 2020; DINO's ViTs are stored so too), the same of
+/// ViTMSN, and the encoder of ViTMAEModel and ViTMAEForPreTraining, which here sees every patch in its place: nothing is masked. Class token, learned positions, pre-norm blocks with erf-GELU. Other picture sizes interpolate the positions bicubically without
 /// antialiasing, as the reference does.
 /// </summary>
 public sealed class VitFamily : ModelFamily<VitConfig>
@@ -78,15 +93,16 @@ public sealed class VitFamily : ModelFamily<VitConfig>
     };
 
     /// <inheritdoc/>
-    public override bool Claims(ModelFolder folder) => folder.ModelType == "vit";
+    public override bool Claims(ModelFolder folder) => folder.ModelType is "vit" or "vit_msn" or "vit_mae";
 
     /// <inheritdoc/>
     protected override VitConfig ReadConfig(ModelFolder folder)
     {
-        var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile)).Ignore("encoder_stride", "pooler_output_size");
-        var classifies = folder.Architecture == "ViTForImageClassification";
-        json.Require(folder.Architecture is "ViTModel" or "ViTForImageClassification" or "",
-            $"the architecture '{folder.Architecture}' is not built; ViTModel and ViTForImageClassification are");
+        var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile)).Ignore("encoder_stride", "pooler_output_size")
+            .Ignore("decoder_num_attention_heads", "decoder_hidden_size", "decoder_num_hidden_layers", "decoder_intermediate_size", "mask_ratio");
+        var classifies = folder.Architecture is "ViTForImageClassification" or "ViTMSNForImageClassification";
+        json.Require(classifies || folder.Architecture is "ViTModel" or "ViTMSNModel" or "ViTMAEModel" or "ViTMAEForPreTraining" or "",
+            $"the architecture '{folder.Architecture}' is not built; ViTModel, ViTMSNModel, both with ForImageClassification, ViTMAEModel and ViTMAEForPreTraining are");
         json.Require(json.Text("pooler_act", "tanh") == "tanh", "only a tanh pooler is built");
         var config = new VitConfig
         {
@@ -98,12 +114,13 @@ public sealed class VitFamily : ModelFamily<VitConfig>
             Image = json.Side("image_size", 224),
             Channels = json.Int("num_channels", 3),
             Activation = json.Text("hidden_act", "gelu"),
-            Eps = json.Double("layer_norm_eps", 1e-12),
+            Eps = json.Double("layer_norm_eps", folder.ModelType == "vit_msn" ? 1e-6 : 1e-12),
             QkvBias = json.Bool("qkv_bias", true),
             Head = classifies ? VitHead.Classifier : VitHead.None,
             Classes = classifies ? Math.Max(folder.Labels().Count, json.AnyInt("num_labels", 0)) : 0,
         };
         if (classifies && config.Classes == 0) config = config with { Classes = 2 };  // the reference's default number of labels
+        config.Stack.Check(json);
         json.Finish();
         return config;
     }
@@ -115,22 +132,13 @@ public sealed class VitFamily : ModelFamily<VitConfig>
     /// <inheritdoc/>
     protected override WeightMap Weights(VitConfig config, TensorSource source)
     {
-        var prefix = source.Names.Any(name => name.StartsWith("vit.", StringComparison.Ordinal)) ? "vit." : "";
+        var prefix = VitWeights.Prefix(source, "vit.");
         var map = new WeightMap();
         map.Under("", prefix, body => body
             .Copy("cls_token", "embeddings.cls_token")
-            .Copy("pos_embed", "embeddings.position_embeddings")
-            .Pair("patch", "embeddings.patch_embeddings.projection")
-            .Pair("ln_final", "layernorm")
-            .Ignore("embeddings.mask_token", "only masked pre-training reads it")
-            .PerBlock(config.Layers, "blocks.{i}.", "encoder.layer.{i}.", block =>
-            {
-                const string Attention = "attention.attention.";
-                block.Pair("ln1", "layernorm_before").Pair("ln2", "layernorm_after")
-                    .Stack("attn.qkv.weight", Attention + "query.weight", Attention + "key.weight", Attention + "value.weight")
-                    .Pair("attn.out", "attention.output.dense").Pair("mlp.in", "intermediate.dense").Pair("mlp.out", "output.dense");
-                if (config.QkvBias) block.Stack("attn.qkv.bias", Attention + "query.bias", Attention + "key.bias", Attention + "value.bias");
-            }));
+            .HuggingFaceEmbeddings().HuggingFaceEncoder(config.Stack)
+            .Pair("ln_final", "layernorm"));
+        if (prefix.Length > 0) map.Ignore("decoder.*", "only masked pre-training reads it");
         if (config.Head == VitHead.Pooler) map.Pair("head", prefix + "pooler.dense");
         if (config.Head == VitHead.Classifier) map.Pair("head", "classifier").Ignore(prefix + "pooler.*", "the classifier reads the class token itself");
         return map;
@@ -144,40 +152,22 @@ public sealed class VitFamily : ModelFamily<VitConfig>
 }
 
 /// <summary>The model of <see cref="VitFamily"/>: pixel_values [B, C, H, W] to logits, or to the last hidden state.</summary>
-public sealed class Vit : HookedModel, ILogitReadout
+public sealed class Vit : VitModel, ILogitReadout
 {
-    private readonly VitConfig _config;
-    private readonly PatchEmbed _patch;
-    private readonly Weight _cls, _pos;
-    private readonly HookPoint _posEmbed, _fullEmbed, _lnFinal;
+    private readonly VitHead _kind;
+    private readonly ClosingNorm _norm;
     private readonly HookPoint? _postHead;
-    private readonly Block[] _blocks;
-    private readonly LayerNorm _norm;
     private readonly Linear? _head;
 
     /// <summary>Declares everything of the configuration, without values.</summary>
-    public Vit(VitConfig config)
+    public Vit(VitConfig config) : base(config.Stack)
     {
-        _config = config;
-        _patch = Child("patch", new PatchEmbed(config.Channels, config.Width, config.Patch));
-        _cls = Declare("cls_token", 1, 1, config.Width);
-        var side = config.Image / config.Patch;
-        _pos = Declare("pos_embed", 1, 1 + side * side, config.Width);
-        _posEmbed = Point(Site.PosEmbed);
-        _fullEmbed = Point(Site.FullEmbed);
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads, Bias = config.QkvBias }),
-            new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
-            LayerNorm.With(config.Eps))))];
-        _norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
-        _lnFinal = Point(Site.LnFinal);
+        _kind = config.Head;
+        _norm = Child("ln_final", new ClosingNorm(config.Width, config.Stack.Norm));
         if (config.Head == VitHead.None) return;
         _head = Child("head", new Linear(config.Width, config.Head == VitHead.Pooler ? config.Width : config.Classes));
         _postHead = Point(Site.PostHead);
     }
-
-    /// <inheritdoc/>
-    public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
     public string ReadoutPart => "";
@@ -186,40 +176,19 @@ public sealed class Vit : HookedModel, ILogitReadout
     public int? ReadToken => 0;
 
     /// <inheritdoc/>
-    public Norm FinalNorm => _norm;
+    public Norm FinalNorm => _norm.Norm;
 
     /// <inheritdoc/>
-    public Linear? Readout => _config.Head == VitHead.Classifier ? _head : null;
-
-    /// <inheritdoc/>
-    protected override TokenLayout? Layout(ModelInput input) => _patch.LayoutOf(input["pixel_values"], prefix: 1);
+    public Linear? Readout => _kind == VitHead.Classifier ? _head : null;
 
     /// <inheritdoc/>
     protected override ModelOutput Forward(ModelInput input, HookRun run)
     {
-        var x = Embed(input["pixel_values"], run);
-        foreach (var block in _blocks) x = block.Forward(x, run);
-        x = _lnFinal.Pass(_norm.Forward(x, run), run);
+        var x = _norm.Forward(Stack.Forward(input["pixel_values"], run), run);
         if (_head is null || _postHead is null) return new ModelOutput().With("last_hidden_state", x);
         var read = _postHead.Pass(_head.Forward(x.select(1, 0)), run);
-        return _config.Head == VitHead.Classifier
+        return _kind == VitHead.Classifier
             ? new ModelOutput().With("logits", read).With("last_hidden_state", x)
             : new ModelOutput().With("last_hidden_state", x).With("pooler_output", read.tanh());
-    }
-
-    /// <inheritdoc/>
-    protected override void Process(ProcessingStep step)
-    {
-        if (step == ProcessingStep.CenterWriting) Processing.Center(_pos);
-    }
-
-    private Tensor Embed(Tensor pixels, HookRun run)
-    {
-        using var scope = NewDisposeScope();
-        var patches = _patch.Forward(pixels, run);
-        var layout = _patch.LayoutOf(pixels, prefix: 1);
-        var positions = _posEmbed.Pass(Positions.Resampled(_pos.Value, 1, layout.Rows, layout.Columns, antialias: false), run);
-        var tokens = cat([_cls.Value.expand(pixels.shape[0], 1, _config.Width), patches], 1);
-        return _fullEmbed.Pass(tokens + positions, run).MoveToOuterDisposeScope();
     }
 }

@@ -5,11 +5,11 @@ namespace Prisma.Bench;
 
 /// <summary>
 /// Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.
-/// <c>sae-step</c> stands alone: it needs no Python.
+/// <c>sae-step</c> and <c>patching</c> stand alone: they need no Python.
 /// </summary>
 internal static class Program
 {
-    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "text"];
+    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "video", "text"];
 
     private static int Main(string[] arguments)
     {
@@ -23,6 +23,8 @@ internal static class Program
             }
             if (arguments is [SaeStep.Verb, .. var further])
                 return SaeStep.Run(further);
+            if (arguments is [PatchingCost.Verb, .. var more])
+                return PatchingCost.Run(more);
             return Run(Options.Parse(arguments, Names));
         }
         catch (PrismaException e)
@@ -40,9 +42,9 @@ internal static class Program
         if (options.Cpu)
             rival.Ask("cpu");
         Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
-        using var work = options.Names.Any(n => n is not ("call" or "text")) ? Workload.Write(rival, options.Rounds) : null;
+        using var work = options.Names.Any(n => n is not ("call" or "video" or "text")) ? Workload.Write(rival, options.Rounds) : null;
         var missed = 0;
-        foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options)))
+        foreach (var row in options.Names.SelectMany(name => name == "video" ? VideoForward.Run(options.Rounds, rival) : name == "text" ? TextForward.Run(rival, options.Rounds) : Rows(name, rival, work!, options.Threads)))
         {
             Console.WriteLine(row);
             missed += row.Holds ? 0 : 1;
@@ -50,13 +52,12 @@ internal static class Program
         return missed == 0 ? 0 : 1;
     }
 
-    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, Options options) => name switch
+    private static IEnumerable<Row> Rows(string name, Rival rival, Workload work, int threads) => name switch
     {
         "call" => CallOverhead.Run(rival),
         "forward" => VitForward.Run(work, rival),
         "recording" => RecordingCost.Run(work),
         "load" => CheckpointLoad.Run(work, rival),
-        "text" => TextForward.Run(rival, options.Rounds),
-        _ => ResidentMemory.Run(work, options.Threads),
+        _ => ResidentMemory.Run(work, threads),
     };
 }

@@ -22,6 +22,13 @@ internal sealed class Subject : IDisposable
         return new(Models.Load(folder), torch.tensor(Pixels(batch), [batch, 3, 224, 224]).DetachFromDisposeScope());
     }
 
+    /// <summary>A video model and one clip [1, frames, 3, 224, 224].</summary>
+    public static Subject LoadVideo(string folder, int frames)
+    {
+        using var scope = torch.NewDisposeScope();
+        return new(Models.Load(folder), torch.tensor(Pixels(frames), [1, frames, 3, 224, 224]).DetachFromDisposeScope());
+    }
+
     /// <summary>A smooth pattern that differs from image to image: [batch, 3, 224, 224], about -1 to 1.</summary>
     public static float[] Pixels(int batch) =>
         [.. Enumerable.Range(0, batch * 3 * 224 * 224).Select(i => MathF.Sin(i * 0.01f) * MathF.Cos(i * 0.00003f))];

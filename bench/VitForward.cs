@@ -16,7 +16,8 @@ internal static class VitForward
         yield return Row.Of($"ViT-B/16 forward, batch {Workload.Batch} / Python torch", both, limit: 1.0);
     }
 
-    private static void RequireSameLogits(Subject model, Rival rival)
+    /// <summary>Refuses to compare times of two sides that compute different things.</summary>
+    internal static void RequireSameLogits(Subject model, Rival rival)
     {
         using var scope = torch.NewDisposeScope();
         var ours = model.Logits().flatten().data<float>().ToArray();

@@ -9,4 +9,6 @@ public enum AblationKind
     BatchMean,
     /// <summary>The same place of the next example of the batch.</summary>
     Resample,
+    /// <summary>The mean over given data, position by position.</summary>
+    DataMean,
 }

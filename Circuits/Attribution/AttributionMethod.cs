@@ -34,6 +34,9 @@ public abstract class AttributionMethod
     /// <summary>About how many passes it takes for each picture, where a differentiated one counts as three: for estimates of time.</summary>
     public virtual int Passes(TokenLayout layout, AttributionOptions options) => IsBaseline ? 0 : UsesTarget ? 3 : 1;
 
+    /// <summary>Whether what takes the time is work beside the passes, so that their number says little.</summary>
+    public virtual bool WorksLong => false;
+
     /// <summary>The method of that name.</summary>
     /// <exception cref="OptionsException">There is none; the message lists them.</exception>
     public static AttributionMethod Named(string name) => All.FirstOrDefault(method => method.Name == name)
@@ -51,7 +54,7 @@ public abstract class AttributionMethod
 
     /// <summary>One map for each picture of the batch.</summary>
     /// <param name="model">The model; it is not changed.</param>
-    /// <param name="input">Its input, with pictures [B, C, H, W]. Borrowed.</param>
+    /// <param name="input">Its input, with pictures [B, C, H, W], or clips in a video model's own order of axes. Borrowed.</param>
     /// <param name="target">What is explained; null: the class that the model chose.</param>
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="NotApplicableException">The method has nothing to say about this model or input.</exception>

@@ -38,9 +38,24 @@ public sealed class AttributionTask
     /// <summary>Its number of blocks.</summary>
     public int Blocks { get; }
 
-    /// <summary>The pictures [B, C, H, W]. Borrowed.</summary>
-    /// <exception cref="NotApplicableException">No input is a picture.</exception>
-    public Tensor Pixels => Input[Picture] is { } pixels && pixels.dim() == 4 ? pixels : throw NotApplicable("it works on single pictures, not on videos");
+    /// <summary>The pictures [B, C, H, W], or a video model's clips in its own order of axes. Borrowed.</summary>
+    /// <exception cref="NotApplicableException">No input is one of them.</exception>
+    public Tensor Pixels => Input[Picture] is { } pixels && (pixels.dim() == 4 || Model is IVideoModel) ? pixels
+        : throw NotApplicable("a clip was given to a model of single pictures");
+
+    /// <summary>Values of the pixels, summed over channels and the pixels of each patch: [B, frames·rows·columns].</summary>
+    public Tensor InPatches(Tensor values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        return PatchSums.Of(ChannelAxis(values) == 1 ? values : values.transpose(1, 2), Layout);
+    }
+
+    /// <summary>The axis of the colour channels.</summary>
+    public int ChannelAxis(Tensor pixels)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        return pixels.dim() == 5 && Model is IVideoModel { ClipOrder: ClipOrder.FramesFirst } ? 2 : 1;
+    }
 
     /// <summary>The number of examples.</summary>
     public int Examples => (int)Input[Picture].shape[0];
@@ -112,12 +127,16 @@ public sealed class AttributionTask
     }
 
     /// <summary>Values at places and the gradients of the target by them, in one pass over the batch. The first place must come first in the model.</summary>
-    public Differentiated Differentiate(params IReadOnlyList<HookSite> sites)
+    public Differentiated Differentiate(params IReadOnlyList<HookSite> sites) => Differentiate(HookPlan.Empty, sites);
+
+    /// <summary>The same under a plan whose edits change what gradients follow.</summary>
+    public Differentiated Differentiate(HookPlan plan, params IReadOnlyList<HookSite> sites)
     {
+        ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(sites);
         using var scope = NewDisposeScope();
         RefuseEarlierTarget(sites[0]);
-        using var recording = Model.Run(Input, Target.AskForGradients(HookPlan.Empty.WithGradients([.. sites])));
+        using var recording = Model.Run(Input, Target.AskForGradients(plan.WithGradients([.. sites])));
         using var graph = enable_grad();
         var score = Target.Of(recording);
         using var gradients = recording.Cache.Gradients(score.sum());
@@ -149,8 +168,7 @@ public sealed class AttributionTask
     public void RefuseEarlierTarget(HookSite site)
     {
         if (Target.ReadsAt is not { } read) return;
-        int Order(HookSite wanted) => Model.Points.FirstOrDefault(point => point.Kind == wanted.Kind && point.Site.Path.Layer == wanted.Path.Layer
-            && (wanted.Path.Part.Length == 0 || point.Site.Path.Part == wanted.Path.Part))?.Order ?? int.MaxValue;
+        int Order(HookSite wanted) => wanted.Among(Model.Points, point => point.Site).FirstOrDefault()?.Order ?? int.MaxValue;
         if (Order(read) < Order(site))
             throw new OptionsException($"{_method}: '{Target.Name}' is read at {read}, before {site}, so it does not depend on it. Choose an earlier block with the layer option.");
     }
@@ -169,6 +187,7 @@ public sealed class AttributionTask
         {
             0 => throw NotApplicable($"{Model.Card.Name} has no residual stream"),
             1 => parts[0],
+            _ when parts.Contains("") => "",  // the model's own stack; parts beside it read what it made
             _ when parts.Contains(Core.Part.Vision) => Core.Part.Vision,
             _ => throw new OptionsException($"{_method}: {Model.Card.Name} has the parts {string.Join(", ", parts)}; name the one that sees the picture."),
         };

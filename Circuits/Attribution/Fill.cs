@@ -5,7 +5,7 @@ namespace Prisma.Circuits;
 /// <summary>What stands in for pixels that are taken away.</summary>
 internal static class Fill
 {
-    /// <summary>A picture of the same shape [n, C, H, W] without content.</summary>
+    /// <summary>A picture [n, C, H, W] or clip of the same shape without content.</summary>
     internal static Tensor Of(Tensor pixels, PixelFill fill, double sigma) => fill switch
     {
         PixelFill.Mean => Mean(pixels),
@@ -27,15 +27,15 @@ internal static class Fill
         var reach = radius ?? (int)Math.Ceiling(3 * sigma);
         float[] weights = [.. Enumerable.Range(-reach, 2 * reach + 1).Select(d => (float)Math.Exp(-d * d / (2 * sigma * sigma)))];
         var kernel = tensor(weights, device: pixels.device).to(pixels.dtype);
-        var flat = pixels.reshape(-1, 1, pixels.shape[2], pixels.shape[3]);
-        var inside = ones([1, 1, pixels.shape[2], pixels.shape[3]], pixels.dtype, pixels.device);
+        var flat = pixels.reshape(-1, 1, pixels.shape[^2], pixels.shape[^1]);
+        var inside = ones([1, 1, pixels.shape[^2], pixels.shape[^1]], pixels.dtype, pixels.device);
         return (Pass(flat, kernel, reach) / Pass(inside, kernel, reach)).reshape(pixels.shape).MoveToOuterDisposeScope();
     }
 
     private static Tensor Mean(Tensor pixels)
     {
         using var scope = NewDisposeScope();
-        return pixels.mean([2, 3], keepdim: true).expand(pixels.shape).MoveToOuterDisposeScope();
+        return pixels.mean([-2, -1], keepdim: true).expand(pixels.shape).MoveToOuterDisposeScope();
     }
 
     private static Tensor Pass(Tensor flat, Tensor kernel, int reach)

@@ -7,7 +7,7 @@ public enum FindingKind
 {
     /// <summary>All tokens, those without a place included; they are left out of the map.</summary>
     PerToken,
-    /// <summary>Places of a single frame, rows from the top.</summary>
+    /// <summary>Places in time, row, column order.</summary>
     PerPlace,
 }
 

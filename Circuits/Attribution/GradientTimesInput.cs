@@ -23,6 +23,6 @@ public sealed class GradientTimesInput : AttributionMethod
     {
         ArgumentNullException.ThrowIfNull(task);
         var run = task.DifferentiatePixels(task.Pixels, task.Target);
-        return new Finding(PatchSums.Of(run.Values[0] * run.Gradients[0], task.Layout), FindingKind.PerPlace, "pixels") { Scores = run.Scores, Targets = run.Targets };
+        return new Finding(task.InPatches(run.Values[0] * run.Gradients[0]), FindingKind.PerPlace, "pixels") { Scores = run.Scores, Targets = run.Targets };
     }
 }

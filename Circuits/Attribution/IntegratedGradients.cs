@@ -43,7 +43,7 @@ public sealed class IntegratedGradients : AttributionMethod
                 using var inner = NewDisposeScope();
                 var count = Math.Min(options.Batch, options.Steps - first);
                 var at = (arange(first, first + count, float32, path.device) + 0.5) / options.Steps;
-                var run = task.DifferentiatePixels(baseline + path * at.view(-1, 1, 1, 1).to(path.dtype), settled[k].Target);
+                var run = task.DifferentiatePixels(baseline + path * at.view([-1, .. Enumerable.Repeat(1L, (int)path.dim() - 1)]).to(path.dtype), settled[k].Target);
                 summed.add_(run.Gradients[0].sum(0, keepdim: true));
             }
             var values = path * summed / options.Steps;
@@ -51,7 +51,7 @@ public sealed class IntegratedGradients : AttributionMethod
             var sum = values.to(float64).sum().item<double>();
             gaps.Add(settled[k].Score - start - sum);
             notes.Add($"Baseline: {Fill.Name(options.Fill)}, where the target is {start:g4}; values sum to {sum:g4} of {settled[k].Score - start:g4}.");
-            maps.Add(PatchSums.Of(values, task.Layout).MoveToOuterDisposeScope());
+            maps.Add(task.InPatches(values).MoveToOuterDisposeScope());
         }
         return new Finding(cat(maps, 0), FindingKind.PerPlace, "pixels")
         {

@@ -6,12 +6,17 @@ namespace Prisma.Circuits;
 /// <summary>From pixels to the patches that the tokens stand for, and back.</summary>
 internal static class PatchSums
 {
-    /// <summary>Sums [B, C, H, W] over channels and the pixels of each patch: [B, rows·columns]. Pixels beyond the last whole patch count nowhere.</summary>
+    /// <summary>
+    /// Sums pictures [B, C, H, W], or clips with the channels first [B, C, T, H, W], over channels and the pixels of each patch:
+    /// [B, frames·rows·columns]. Pixels beyond the last whole patch or tubelet count nowhere.
+    /// </summary>
     internal static Tensor Of(Tensor pixels, TokenLayout layout)
     {
         using var scope = NewDisposeScope();
-        var seen = pixels.narrow(2, 0, (long)layout.Rows * layout.PatchHeight).narrow(3, 0, (long)layout.Columns * layout.PatchWidth);
-        return seen.sum(1L).reshape(-1, layout.Rows, layout.PatchHeight, layout.Columns, layout.PatchWidth).sum([2L, 4L])
+        var clips = pixels.dim() == 4 ? pixels.unsqueeze(2) : pixels;
+        var seen = clips.narrow(2, 0, (long)layout.Frames * layout.Tubelet).narrow(3, 0, (long)layout.Rows * layout.PatchHeight)
+            .narrow(4, 0, (long)layout.Columns * layout.PatchWidth);
+        return seen.sum(1L).reshape(-1, layout.Frames, layout.Tubelet, layout.Rows, layout.PatchHeight, layout.Columns, layout.PatchWidth).sum([2L, 4L, 6L])
             .flatten(1).MoveToOuterDisposeScope();
     }
 

@@ -20,8 +20,8 @@ public sealed class Saliency : AttributionMethod
     {
         ArgumentNullException.ThrowIfNull(task);
         var run = task.DifferentiatePixels(task.Pixels, task.Target);
-        var strongest = run.Gradients[0].abs().amax([1L], keepdim: true);
-        var mean = PatchSums.Of(strongest, task.Layout) / (task.Layout.PatchHeight * task.Layout.PatchWidth);
+        var strongest = run.Gradients[0].abs().amax([task.ChannelAxis(run.Gradients[0])], keepdim: true);
+        var mean = task.InPatches(strongest) / (task.Layout.PatchHeight * task.Layout.PatchWidth * task.Layout.Tubelet);
         return new Finding(mean, FindingKind.PerPlace, "pixels") { Scores = run.Scores, Targets = run.Targets };
     }
 }

@@ -48,7 +48,7 @@ public sealed class SmoothGrad : AttributionMethod
                 var noisy = picture + randn(shape, generator: generator).to(picture.dtype, picture.device) * sigma;
                 summed.add_(task.DifferentiatePixels(noisy, settled[k].Target).Gradients[0].sum(0, keepdim: true));
             }
-            maps.Add(PatchSums.Of(picture * summed / copies, task.Layout).MoveToOuterDisposeScope());
+            maps.Add(task.InPatches(picture * summed / copies).MoveToOuterDisposeScope());
         }
         return new Finding(cat(maps, 0), FindingKind.PerPlace, "pixels")
         {

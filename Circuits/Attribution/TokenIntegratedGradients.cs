@@ -48,7 +48,7 @@ public sealed class TokenIntegratedGradients : AttributionMethod
                 var count = Math.Min(batch, steps - first);
                 var share = ((arange(first, first + count, float32, path.device) + 0.5) / steps).view(-1, 1, 1).to(path.dtype);
                 var plan = HookPlan.Empty.Edit(site, (_, _) => start + path * share).WithGradients(site);
-                using var recording = task.Model.Run(task.With(picture.expand(count, -1, -1, -1)), target.AskForGradients(plan));
+                using var recording = task.Model.Run(task.With(picture.expand([count, .. picture.shape[1..]])), target.AskForGradients(plan));
                 using var graph = enable_grad();
                 using var gradients = recording.Cache.Gradients(target.Of(recording).sum());
                 summed.add_(gradients[site].sum(0, keepdim: true));

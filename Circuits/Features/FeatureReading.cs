@@ -61,16 +61,23 @@ public sealed class FeatureReading : IDisposable
     }
 
     /// <summary>The features that fire on a picture, strongest first.</summary>
-    public IReadOnlyList<FeatureFiring> Top(int picture, int count = 10, FeatureRanking by = FeatureRanking.Highest)
+    public IReadOnlyList<FeatureFiring> Top(int picture, int count = 10, FeatureRanking by = FeatureRanking.Highest) => Top([picture], count, by);
+
+    /// <summary>The features that fire on several pictures taken together, such as the frames of a clip, strongest first.</summary>
+    public IReadOnlyList<FeatureFiring> Top(IReadOnlyList<int> pictures, int count = 10, FeatureRanking by = FeatureRanking.Highest)
     {
-        Check(picture);
+        ArgumentNullException.ThrowIfNull(pictures);
         var hits = new Dictionary<int, FeatureFiring>();
-        for (var entry = Entries.Row(picture * TokensPerPicture).Start; entry < Entries.Row((picture + 1) * TokensPerPicture - 1).End; entry++)
+        foreach (var picture in pictures)
         {
-            var (feature, value) = (Entries.Feature(entry), Entries.Value(entry));
-            hits[feature] = hits.TryGetValue(feature, out var hit)
-                ? hit with { Highest = Math.Max(hit.Highest, value), Total = hit.Total + value, Tokens = hit.Tokens + 1 }
-                : new FeatureFiring(feature, value, value, 1);
+            Check(picture);
+            for (var entry = Entries.Row(picture * TokensPerPicture).Start; entry < Entries.Row((picture + 1) * TokensPerPicture - 1).End; entry++)
+            {
+                var (feature, value) = (Entries.Feature(entry), Entries.Value(entry));
+                hits[feature] = hits.TryGetValue(feature, out var hit)
+                    ? hit with { Highest = Math.Max(hit.Highest, value), Total = hit.Total + value, Tokens = hit.Tokens + 1 }
+                    : new FeatureFiring(feature, value, value, 1);
+            }
         }
         return [.. hits.Values.Where(hit => hit.Highest > 0).OrderByDescending(hit => by switch
         {

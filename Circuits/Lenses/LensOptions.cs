@@ -23,6 +23,9 @@ public sealed record LensOptions
     /// <summary>What similarities with <see cref="Directions"/> are multiplied by before a softmax: the model's own logit scale.</summary>
     public double LogitScale { get; init; } = 100;
 
+    /// <summary>Translators that bring each layer's stream into the last one's space before it is decoded; null: the logit lens. Borrowed.</summary>
+    public TunedLens? Tuned { get; init; }
+
     /// <summary>Names of the classes, where they are not the model's own.</summary>
     public IReadOnlyList<string>? Labels { get; init; }
 }

@@ -27,7 +27,8 @@ public static class LogitLens
         using var recording = model.Run(input, plan);
         using var streams = new ResidualStream(recording.Cache, part).Accumulated(includeMid: options.IncludeMid);
         using var mode = no_grad();
-        var decoded = options.FrozenScale ? Frozen(streams.Values, recording.Cache[Site.FinalScale.Only.In(part)], readout) : readout.Unembed(streams.Values);
+        var stream = options.Tuned is { } tuned ? Translated(tuned, streams.Values, options) : streams.Values;
+        var decoded = options.FrozenScale ? Frozen(stream, recording.Cache[Site.FinalScale.Only.In(part)], readout) : readout.Unembed(stream);
         if (options.Directions is { } directions)
         {
             if (directions.dim() != 2 || directions.shape[1] != decoded.shape[^1])
@@ -36,6 +37,15 @@ public static class LogitLens
         }
         var labels = options.Labels ?? (options.Directions is null ? model.Card.Labels : []);
         return new LensReading(decoded, streams.Labels, labels, model.LayoutOf(input), readout.ReadToken);
+    }
+
+    // The last stream is what the translators lead to and has none.
+    private static Tensor Translated(TunedLens tuned, Tensor streams, LensOptions options)
+    {
+        if (options.IncludeMid) throw new OptionsException("A tuned lens has no translators for the stream between attention and MLP; leave it out.");
+        if (tuned.Layers != streams.shape[0] - 1 || tuned.Width != streams.shape[^1])
+            throw new OptionsException($"The tuned lens has {tuned.Layers} translators of width {tuned.Width}; the model has {streams.shape[0] - 1} blocks of width {streams.shape[^1]}.");
+        return stack(Enumerable.Range(0, (int)streams.shape[0]).Select(layer => layer < tuned.Layers ? tuned.Translate(layer, streams[layer]) : streams[layer]));
     }
 
     // Linear in the stream: the scale is that of the run's own last layer, at each token.

@@ -37,7 +37,9 @@ public abstract class Target
 
     /// <summary>The class logits [B, C] of a recording.</summary>
     /// <exception cref="PrismaException">The model has none.</exception>
-    protected static Tensor Logits(Recording recording)
+    protected static Tensor Logits(Recording recording) => LogitsOf(recording);
+
+    internal static Tensor LogitsOf(Recording recording)
     {
         ArgumentNullException.ThrowIfNull(recording);
         foreach (var name in new[] { "logits", "logits_per_image" })

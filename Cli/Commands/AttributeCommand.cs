@@ -11,22 +11,25 @@ namespace Prisma.Cli.Commands;
 /// <summary>Draws which places of pictures an answer rests on.</summary>
 internal sealed class AttributeCommand : Verb
 {
+    private const string FeatureMethod = "feature-gradient";
+
     internal override string Name => "attribute";
 
     internal override string Description =>
-        "Draws heatmaps of what a model's answer rests on: one PNG per picture and method, a sheet, and a report.\n"
+        "Draws heatmaps of what a model's answer rests on: one PNG per picture and method (of a video also an MP4), a sheet, and a report.\n"
         + "Example: prisma attribute --model weights/demo/vit --image scene.png --method grad-cam --out maps";
 
     internal override void Fill(Command command, Terminal terminal)
     {
         var model = Common.Model(command);
         var images = Common.Images(command);
+        var clips = new ClipOptions(command);
         var methods = new Option<string[]>("--method")
         {
             AllowMultipleArgumentsPerToken = true,
             HelpName = "NAME|all",
             DefaultValueFactory = _ => ["all"],
-            Description = $"One or several of: {string.Join(", ", AttributionMethod.All.Select(method => method.Name))}",
+            Description = $"One or several of: {string.Join(", ", AttributionMethod.All.Select(method => method.Name))}; with --sae also {FeatureMethod}",
         };
         var target = new Option<string?>("--target") { HelpName = "TARGET", Description = "class:281, label:cat, diff:A,B, text:a red circle, feature:SITE:123 with --sae; default: the class that the model chose" };
         var layer = new Option<int?>("--layer") { Description = "The block, negative from the end; default: each method's own" };
@@ -44,16 +47,17 @@ internal sealed class AttributeCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var (folder, existing) = (parsed.GetValue(model)!, Common.Existing(parsed.GetValue(force)));
+            var existing = Common.Existing(parsed.GetValue(force));
             AtomicFile.CheckTarget(Path.Combine(parsed.GetValue(output)!, "report.html"), existing);
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var scope = NewDisposeScope();
             using var loaded = Models.Load(folder);
-            var pictures = PictureBatch.Load(parsed.GetValue(images)!, Preprocess.Load(folder));
-            using var coder = parsed.GetValue(sae) is { } path ? Coders.Load(path, coderOptions.Read(parsed)) : null;
+            var sights = Sights.Load(parsed.GetValue(images)!, loaded, Preprocess.Load(folder), clips.Read(parsed, loaded), terminal);
+            using var coder = parsed.GetValue(sae) is { } path ? Coders.Load(Named.CoderPath(path, terminal), coderOptions.Read(parsed)) : null;
             if (coder is not null) SaeOptions.Describe(coder.Card, terminal);
             loaded.To(where);
-            var pixels = pictures.ToTensor().to(where);
+            var pixels = sights.ToTensor().to(where);
             var wanted = new TargetText
             {
                 Embed = text => Embedding(loaded, folder, text),
@@ -65,11 +69,11 @@ internal sealed class AttributeCommand : Verb
                 Steps = parsed.GetValue(steps),
                 Batch = parsed.GetValue(batch),
                 Seed = parsed.GetValue(seed),
-                Geometries = pictures.Geometries,
+                Geometries = sights.Geometries,
             };
             var chosen = parsed.GetValue(methods)!;
             var all = chosen is ["all"];
-            var work = all ? [.. AttributionMethod.All.Where(method => !method.IsBaseline)] : chosen.Select(AttributionMethod.Named).ToList();
+            var work = all ? [.. AttributionMethod.All.Where(method => !method.IsBaseline)] : chosen.Select(name => name == FeatureMethod ? OfFeatures(coder) : AttributionMethod.Named(name)).ToList();
             options.Check();
             // A target that the model does not have is found here and not behind the first methods.
             using (var plain = loaded.Run(pixels, wanted.Ask(HookPlan.Empty))) wanted.Of(plain).Dispose();
@@ -85,16 +89,18 @@ internal sealed class AttributeCommand : Verb
                 terminal.Remark($"{method.Name} …");
                 try
                 {
-                    maps.Add(method.Explain(loaded, pixels, wanted, options));
+                    maps.Add(sights.Join(method.Explain(loaded, pixels, wanted, options), FrameMaps.Join));
                 }
                 catch (NotApplicableException error) when (all)
                 {
                     terminal.Remark(error.Message);
                 }
             }
-            var files = AttributionPictures.Write(parsed.GetValue(output)!, loaded, pictures, maps, existing, Provenance.Sentence(loaded));
+            var files = sights.Clips.Count > 0
+                ? AttributionClips.Write(parsed.GetValue(output)!, loaded, sights.Clips, maps, existing, Provenance.Sentence(loaded))
+                : AttributionPictures.Write(parsed.GetValue(output)!, loaded, sights.Pictures, maps, existing, Provenance.Sentence(loaded));
             if (parsed.GetValue(json))
-                terminal.Json(pictures.Names.Select((name, k) => new
+                terminal.Json(sights.Names.Select((name, k) => new
                 {
                     image = name,
                     maps = maps.Select(map => new
@@ -105,6 +111,7 @@ internal sealed class AttributeCommand : Verb
                         map[k].Place,
                         map[k].Note,
                         map[k].Forwards,
+                        map[k].Heatmap.Layout.Frames,
                         map[k].Heatmap.Layout.Rows,
                         map[k].Heatmap.Layout.Columns,
                         values = map[k].Heatmap.Values.ToArray(),
@@ -115,6 +122,8 @@ internal sealed class AttributeCommand : Verb
             return ExitCode.Good;
         });
     }
+
+    private static FeatureGradient OfFeatures(ISparseCoder? coder) => new(coder ?? throw new OptionsException($"--method {FeatureMethod} needs a coder: --sae."));
 
     // A text's direction in the joint space of pictures and texts; lives in the verb's scope.
     private static Tensor Embedding(HookedModel model, string folder, string text)

@@ -10,14 +10,16 @@ internal sealed class CacheCommand : Verb
     internal override string Name => "cache";
 
     internal override string Description =>
-        "Runs a model on tensors from a file and writes what its places and outputs hold.\n"
+        "Runs a model on tensors from a file, or on pictures and videos, and writes what its places and outputs hold.\n"
         + "Example: prisma cache --model weights/demo/vit --tensors in.safetensors --hooks 'blocks.*.hook_resid_post' --out out.safetensors";
 
     internal override void Fill(Command command, Terminal terminal)
     {
         var model = Common.Model(command);
         var family = Common.Family(command);
-        var tensors = new Option<string>("--tensors") { Required = true, HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, input_ids, …)" };
+        var images = Common.Images(command, required: false);
+        var clips = new ClipOptions(command);
+        var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, input_ids, …)" };
         var hooks = new Option<string[]>("--hooks") { HelpName = "GLOB", Description = "Places to keep; * crosses dots. None given: every place that costs nothing" };
         command.Options.Add(tensors);
         command.Options.Add(hooks);
@@ -42,12 +44,18 @@ internal sealed class CacheCommand : Verb
             var where = Common.DeviceNamed(parsed.GetValue(device)!);
             var steps = (parsed.GetValue(process) ?? []).Select(Processing.Parse).ToList();
             using var scope = NewDisposeScope();
-            using var source = TensorSource.Open(parsed.GetValue(tensors)!);
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            using var source = parsed.GetValue(tensors) is { } file ? TensorSource.Open(file) : null;
+            var named = parsed.GetValue(images) ?? [];
+            if ((source is null) == (named.Length == 0)) throw new OptionsException("Name either a file of tensors with --tensors, or pictures and videos with --image.");
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
+            using var loaded = Models.Load(folder, parsed.GetValue(family));
             Processing.Apply(loaded, steps);
             loaded.To(where);
             var input = new ModelInput();
-            foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor());
+            if (source is null)
+                input.Add("input", Sights.Load(named, loaded, Preprocess.Load(folder), clips.Read(parsed, loaded), terminal).ToTensor());
+            else
+                foreach (var tensor in source.Tensors) input.Add(tensor.Name, tensor.ToTensor());
             using var coder = splice.Open(parsed, terminal);
             if (coder is not null && parsed.GetValue(atOnce) is not null) throw new OptionsException("--batch does not go with --sae: what a coder selects may depend on the whole batch.");
             var plan = splice.Into(Plan(parsed.GetValue(hooks) ?? []), coder, loaded, input, parsed, parsed.GetValue(force));

@@ -39,11 +39,7 @@ internal sealed class DemoTrainSaeCommand : Verb
             };
             using var vit = Models.Load(parsed.GetValue(model) ?? DemoWeights.Vit);
             terminal.Remark($"reading the tokens of {options.TrainingScenes} scenes …");
-            using var trained = DemoSae.Train(vit, options, new Reports<TrainProgress>(now =>
-            {
-                if (now.Step % 200 == 0 || now.Step == now.Steps)
-                    terminal.Remark($"step {now.Step} of {now.Steps}: explains {1 - now.UnexplainedVariance:P1}, L0 {now.L0:F1}, {now.Dead} silent");
-            }));
+            using var trained = DemoSae.Train(vit, options, new TrainConsole(terminal));
             trained.Save(folder);
             terminal.Table(["tokens", "vectors", "explained variance", "L0"], trained.Fidelity.Rows.Select(IReadOnlyList<string> (row) =>
                 [row.Tokens, row.Count.ToString(), row.ExplainedVariance.ToString("P1"), row.L0.ToString("F1")]));

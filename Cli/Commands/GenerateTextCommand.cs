@@ -39,7 +39,7 @@ internal sealed class GenerateTextCommand : Verb
             Common.UseThreads(parsed.GetValue(threads));
             var (text, given) = (parsed.GetValue(prompt), parsed.GetValue(ids) ?? []);
             if (text is null == (given.Length == 0)) throw new OptionsException("Give the prompt as --prompt TEXT or as --ids, one of them.");
-            var folder = parsed.GetValue(model)!;
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var loaded = Models.Load(folder, parsed.GetValue(family));
             if (loaded is not CausalLm lm) throw new OptionsException($"{loaded.Card.Name} is no causal language model; only these go on with a text.");
             lm.To(Common.DeviceNamed(parsed.GetValue(device)!));

@@ -10,14 +10,15 @@ internal sealed class PreprocessCommand : Verb
     internal override string Name => "preprocess";
 
     internal override string Description =>
-        "Prepares pictures as a checkpoint's own configuration says and writes pixel_values [N, 3, H, W].\n"
+        "Prepares pictures as a checkpoint's own configuration says and writes pixel_values [N, 3, H, W]; of videos, and with --frames, clips [N, T, 3, H, W].\n"
         + "Example: prisma preprocess --model weights/demo/vit a.png b.jpg --out p.safetensors";
 
     internal override void Fill(Command command, Terminal terminal)
     {
         var model = Common.Model(command);
-        var images = new Argument<string[]>("IMAGE") { Arity = ArgumentArity.OneOrMore, Description = "Pictures, in the order in which they are written" };
+        var images = new Argument<string[]>("IMAGE") { Arity = ArgumentArity.OneOrMore, Description = "Pictures or videos, in the order in which they are written" };
         command.Arguments.Add(images);
+        var clips = new ClipOptions(command);
         var exif = new Option<bool>("--exif") { Description = "Turn pictures as their EXIF orientation says (the references do not)" };
         command.Options.Add(exif);
         var output = Common.Out(command, "Where to write pixel_values, as safetensors");
@@ -25,13 +26,32 @@ internal sealed class PreprocessCommand : Verb
         command.SetAction(parsed =>
         {
             using var scope = NewDisposeScope();
-            var preprocess = Preprocess.Load(parsed.GetValue(model)!);
-            var orientation = parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored;
-            var prepared = parsed.GetValue(images)!.Select(path => preprocess.Apply(RgbImage.Load(path, orientation))).ToList();
-            var pixels = PreparedImage.Stack(prepared);
-            Safetensors.Write(parsed.GetValue(output)!, [("pixel_values", pixels)], Provenance.Of(parsed.GetValue(model)!), Common.Existing(parsed.GetValue(force)));
-            terminal.Remark($"Wrote pixel_values [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
+            var folder = Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings);
+            var preprocess = Preprocess.Load(folder);
+            var named = parsed.GetValue(images)!;
+            var (name, pixels) = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null
+                ? Clips(folder, named, preprocess, frames => clips.Read(parsed, frames))
+                : ("pixel_values", PreparedImage.Stack([.. named.Select(path => preprocess.Apply(RgbImage.Load(path, parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored)))]));
+            Safetensors.Write(parsed.GetValue(output)!, [(name, pixels)], Provenance.Of(folder), Common.Existing(parsed.GetValue(force)));
+            terminal.Remark($"Wrote {name} [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });
+    }
+
+    // Only the configuration is read: preparing needs no weights.
+    private static (string Name, Tensor Pixels) Clips(string folder, string[] named, Preprocess preprocess, Func<int, FrameSampling> sampling)
+    {
+        var frames = preprocess.ClipFrames ?? ClipFrames(folder);
+        var files = FrameSource.Find(named);
+        var clips = files.Select(file => Clip.Load(file, sampling(frames), preprocess).ToTensor(ClipOrder.FramesFirst)).ToList();
+        return (preprocess.IsForVideos ? "pixel_values_videos" : "pixel_values", cat(clips, 0));
+    }
+
+    private static int ClipFrames(string folder)
+    {
+        if (File.Exists(Path.Combine(folder, "config.json")))
+            foreach (var key in new[] { "num_frames", "frames_per_clip" })
+                if (ModelFolder.Open(folder).Config.TryGetProperty(key, out var value) && value.TryGetInt32(out var frames) && frames > 0) return frames;
+        return 1;
     }
 }

@@ -16,7 +16,7 @@ internal sealed class SaeConvertCommand : Verb
 
     internal override void Fill(Command command, Terminal terminal)
     {
-        var from = new Argument<string>("coder") { HelpName = "FILE|FOLDER", Description = "The sparse coder: a file, or a folder searched downwards" };
+        var from = new Argument<string>("coder") { HelpName = "PATH_OR_ID", Description = Named.Coder };
         var to = new Argument<string>("folder") { HelpName = "FOLDER", Description = "Where to write; made where it is missing" };
         command.Arguments.Add(from);
         command.Arguments.Add(to);
@@ -27,7 +27,7 @@ internal sealed class SaeConvertCommand : Verb
         command.SetAction(parsed =>
         {
             var card = SaeConvert.Run(
-                parsed.GetValue(from)!, parsed.GetValue(to)!, parsed.GetValue(layout)!, options.Read(parsed), Common.Existing(parsed.GetValue(force)));
+                Named.CoderPath(parsed.GetValue(from)!, terminal), parsed.GetValue(to)!, parsed.GetValue(layout)!, options.Read(parsed), Common.Existing(parsed.GetValue(force)));
             SaeOptions.Describe(card, terminal);
             terminal.Remark($"Wrote {parsed.GetValue(to)} as {parsed.GetValue(layout)}.");
             return ExitCode.Good;

@@ -28,7 +28,7 @@ internal sealed class SaeEncodeCommand : Verb
         {
             Common.UseThreads(parsed.GetValue(threads));
             _ = Common.CoderDeviceNamed(parsed.GetValue(device)!);
-            var card = SaeEncode.Run(parsed.GetValue(sae)!, parsed.GetValue(tensors)!, parsed.GetValue(output)!, options.Read(parsed), Common.Existing(parsed.GetValue(force)));
+            var card = SaeEncode.Run(Named.CoderPath(parsed.GetValue(sae)!, terminal), parsed.GetValue(tensors)!, parsed.GetValue(output)!, options.Read(parsed), Common.Existing(parsed.GetValue(force)));
             SaeOptions.Describe(card, terminal);
             if (parsed.GetValue(json)) terminal.Json(new { card.Architecture, card.Inputs, card.Features, card.Outputs, card.Origin.Format, card.Origin.HookName, card.Origin.ByFormat });
             terminal.Remark($"Wrote {parsed.GetValue(output)}.");

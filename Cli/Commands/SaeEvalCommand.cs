@@ -52,15 +52,15 @@ internal sealed class SaeEvalCommand : Verb
             if (parsed.GetValue(output) is { } place && !parsed.GetValue(force) && File.Exists(Path.Combine(place, ReportFile)))
                 throw new OptionsException($"'{Path.Combine(place, ReportFile)}' exists already. Choose another folder, or use --force.");
             using var scope = NewDisposeScope();
-            using var coder = Coders.Load(parsed.GetValue(sae)!, coderOptions.Read(parsed));
+            using var coder = Coders.Load(Named.CoderPath(parsed.GetValue(sae)!, terminal), coderOptions.Read(parsed));
             SaeOptions.Describe(coder.Card, terminal);
-            var splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null };
+            var splice = CoderMatch.Place(parsed.GetValue(sae)!, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null });
             var work = new Work(terminal, coder, splice, usage, (ulong)parsed.GetValue(seed));
             var (result, dataset, sceneScores) = parsed.GetValue(tensors) is { } file ? work.OnTensors(file)
                 : parsed.GetValue(data) is { } harvest ? work.OnHarvest(harvest)
-                : text.IsGiven(parsed) ? work.OnTexts(parsed.GetValue(model), loaded => text.Open(parsed, parsed.GetValue(model)!, loaded)!, parsed.GetValue(batch))
-                : parsed.GetValue(scenes) is > 0 and var count ? work.OnScenes(parsed.GetValue(model), count)
-                : work.OnPictures(parsed.GetValue(model), parsed.GetValue(images)!, parsed.GetValue(batch), parsed.GetValue(labels), parsed.GetValue(captions), parsed.GetValue(embedder));
+                : text.IsGiven(parsed) ? work.OnTexts(parsed.GetValue(model) is { } reader ? Named.Folder(reader, terminal) : null, (folder, loaded) => text.Open(parsed, folder, loaded)!, parsed.GetValue(batch))
+                : parsed.GetValue(scenes) is > 0 and var count ? work.OnScenes(parsed.GetValue(model) is { } seer ? Named.Folder(seer, terminal) : null, count)
+                : work.OnPictures(parsed.GetValue(model) is { } eye ? Named.Folder(eye, terminal) : null, parsed.GetValue(images)!, parsed.GetValue(batch), parsed.GetValue(labels), parsed.GetValue(captions), parsed.GetValue(embedder) is { } judge ? Named.Folder(judge, terminal) : null);
             var mmcs = parsed.GetValue(compare) is { } other ? Compare(coder, other, coderOptions.Read(parsed)) : (double?)null;
             var directions = parsed.GetValue(known) is { } path ? Known(coder, path) : null;
             var record = EvaluationJson.Of(result, dataset, (ulong)parsed.GetValue(seed), mmcs, directions, sceneScores);
@@ -139,12 +139,12 @@ internal sealed class SaeEvalCommand : Verb
             return (result, $"{files.Count:n0} pictures seen by {model.Card.Name}", null);
         }
 
-        internal (EvaluationResult, string, SceneScores?) OnTexts(string? folder, Func<HookedModel, TextInputs> open, int batch)
+        internal (EvaluationResult, string, SceneScores?) OnTexts(string? folder, Func<string, HookedModel, TextInputs> open, int batch)
         {
             if (folder is null) throw new OptionsException("--text needs the model that reads the texts: --model.");
             if (batch < 1) throw new OptionsException($"--batch {batch}: at least 1.");
             using var model = Models.Load(folder);
-            var texts = open(model);
+            var texts = open(folder, model);
             var batches = (texts.Count + batch - 1) / batch;
             var result = CoderEvaluation.Run(model, Coder, batches, k => TextBatch(texts, k, batch), Splice, Usage, Progress(batches));
             return (result, $"{texts.Count:n0} windows of text read by {model.Card.Name}", null);

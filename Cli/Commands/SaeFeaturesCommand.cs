@@ -41,9 +41,11 @@ internal sealed class SaeFeaturesCommand : Verb
             if (existing == ExistingFile.Refuse && File.Exists(html)) throw new OptionsException($"'{html}' exists already. Choose another folder, or use --force.");
             if (parsed.GetValue(shown) < 0) throw new OptionsException($"--show {parsed.GetValue(shown)}: 0 or more.");
             var files = PictureFiles.Find(parsed.GetValue(images)!);
-            var preprocess = Preprocess.Load(parsed.GetValue(model)!);
-            using var loaded = Models.Load(parsed.GetValue(model)!);
-            using var coder = Coders.Load(parsed.GetValue(sae)!, coderOptions.Read(parsed));
+            var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
+            var preprocess = Preprocess.Load(modelFolder);
+            using var loaded = Models.Load(modelFolder);
+            CoderMatch.Check(parsed.GetValue(sae)!, loaded.Card, parsed.GetValue(force));
+            using var coder = Coders.Load(Named.CoderPath(parsed.GetValue(sae)!, terminal), coderOptions.Read(parsed));
             SaeOptions.Describe(coder.Card, terminal);
             int[] wanted = parsed.GetValue(chosen) ?? [];
             if (wanted.FirstOrDefault(feature => feature < 0 || feature >= coder.Card.Features, -1) is var bad && wanted.Any(feature => feature < 0 || feature >= coder.Card.Features))
@@ -53,7 +55,7 @@ internal sealed class SaeFeaturesCommand : Verb
                 Examples = parsed.GetValue(examples),
                 Batch = parsed.GetValue(batch),
                 SaveEvery = parsed.GetValue(save),
-                Splice = new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null },
+                Splice = CoderMatch.Place(parsed.GetValue(sae)!, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null }),
             };
             var tenth = Math.Max(1, files.Count / 10);
             var last = 0;

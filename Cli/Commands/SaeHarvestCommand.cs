@@ -20,6 +20,10 @@ internal sealed class SaeHarvestCommand : Verb
         var model = Common.Model(command);
         var family = Common.Family(command);
         var images = Common.Images(command, required: false);
+        images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
+        var clips = new ClipOptions(command);
+        var hop = new Option<int?>("--hop") { HelpName = "N", Description = "Of videos: windows, each so many frames after the one before; default: one clip for each video" };
+        command.Options.Add(hop);
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, …), one example per step of the first axis" };
         var text = new TextOption(command);
         var hooks = new Option<string[]>("--hook") { Required = true, HelpName = "GLOB", AllowMultipleArgumentsPerToken = true, Description = "Places; each becomes a column, * crosses dots" };
@@ -41,7 +45,8 @@ internal sealed class SaeHarvestCommand : Verb
             var folder = parsed.GetValue(output)!;
             var (chosen, stored) = (TokensNamed(parsed.GetValue(tokens)!), TypeNamed(parsed.GetValue(dtype)!));
             long? most = parsed.GetValue(budget) is { } size ? ByteSize.Parse(size) : null;
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
+            using var loaded = Models.Load(modelFolder, parsed.GetValue(family));
             loaded.To(Common.DeviceNamed(parsed.GetValue(device)!));
             var options = new HarvestOptions
             {
@@ -53,9 +58,11 @@ internal sealed class SaeHarvestCommand : Verb
                 Seed = parsed.GetValue(seed),
                 Budget = most,
             };
-            var inputs = text.Open(parsed, parsed.GetValue(model)!, loaded) is { } texts
+            var inputs = text.Open(parsed, modelFolder, loaded) is { } texts
                 ? parsed.GetValue(tensors) is null && parsed.GetValue(images) is not { Length: > 0 } ? texts : throw new OptionsException("--text excludes --image and --tensors: one harvest has one kind of input.")
-                : Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], parsed.GetValue(model)!);
+                : loaded is IVideoModel video && parsed.GetValue(tensors) is null && parsed.GetValue(images) is { Length: > 0 } videos
+                ? new ClipInputs(videos, Preprocess.Load(modelFolder), video, clips.Read(parsed, loaded), parsed.GetValue(hop))
+                : Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], modelFolder);
             using var owned = inputs as IDisposable;
             var watch = Stopwatch.StartNew();
             var index = Harvest.Run(loaded, inputs, options, folder,

@@ -21,6 +21,7 @@ internal sealed class SaeTrainCommand : Verb
         var data = new Option<string?>("--data") { HelpName = "FOLDER|FILE", Description = "Harvested shards, or a file with matrices [rows, d] (with --init: batch.0, batch.1, … or x [+ y])" };
         var model = Common.Model(command, required: false);
         var images = Common.Images(command, required: false);
+        images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
         var hook = new Option<string?>("--hook") { HelpName = "PLACE", Description = "What the coder reads: a place, or a matrix of the file" };
         var target = new Option<string?>("--target-hook") { HelpName = "PLACE", Description = "What it predicts, for a transcoder; default: what it reads" };
         var arch = new Option<string?>("--arch") { HelpName = "NAME", Description = $"The architecture: {string.Join(", ", ArchitectureCatalog.Default.Names)}" };
@@ -50,7 +51,7 @@ internal sealed class SaeTrainCommand : Verb
                 Trace(init, Needed(parsed, data), Needed(parsed, hyper), parsed.GetValue(preset), parsed.GetValue(steps), folder, Common.Existing(parsed.GetValue(force)), terminal);
                 return Task.FromResult(ExitCode.Good);
             }
-            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model), parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
+            using var source = TrainData.Open(parsed.GetValue(data), parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null, parsed.GetValue(images) ?? [], Hooks(parsed), parsed.GetValue(inOrder) ? null : parsed.GetValue(seed));
             var run = RunConfig.Read(parsed.GetValue(config) is { } file ? TrainJson.Open(file) : FromOptions(parsed), source.Columns);
             var measured = TrainFolder.Run(
                 folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)), new TrainConsole(terminal), stop);

@@ -19,7 +19,7 @@ internal sealed class SitesCommand : Verb
         var json = Common.Json(command);
         command.SetAction(parsed =>
         {
-            using var loaded = Models.Load(parsed.GetValue(model)!, parsed.GetValue(family));
+            using var loaded = Models.Load(Named.Folder(parsed.GetValue(model)!, terminal), parsed.GetValue(family));
             var glob = parsed.GetValue(match)!;
             var rows = loaded.Points.Where(point => Core.Glob.Matches(glob, point.Site.ToString()))
                 .Select(point => (Name: point.Site.ToString(), Axes: string.Join(", ", point.Kind.Axes), point.OnDemand)).ToList();

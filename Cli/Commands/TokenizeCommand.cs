@@ -26,7 +26,7 @@ internal sealed class TokenizeCommand : Verb
         Common.Json(command).Description = "Print JSON: this verb always does";
         command.SetAction(parsed =>
         {
-            var tokenizer = Tokenizers.Open(parsed.GetValue(model)!, parsed.GetValue(style) switch
+            var tokenizer = Tokenizers.Open(Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings), parsed.GetValue(style) switch
             {
                 null => null,
                 "openai" => TokenizerStyle.OpenAi,

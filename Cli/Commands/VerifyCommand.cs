@@ -29,7 +29,7 @@ internal sealed class VerifyCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            using var model = Models.Load(parsed.GetValue(folder)!, parsed.GetValue(family));
+            using var model = Models.Load(Named.Folder(parsed.GetValue(folder)!, terminal), parsed.GetValue(family));
             model.To(Common.DeviceNamed(parsed.GetValue(device)!));
             using var expected = TensorSource.Open(parsed.GetValue(against)!);
             var rows = Verification.Compare(model, expected, parsed.GetValue(atol), parsed.GetValue(rtol));

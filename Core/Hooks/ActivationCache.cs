@@ -19,7 +19,7 @@ public sealed class ActivationCache : IDisposable
     public Tensor this[HookSite site] => Find(site).Value;
 
     /// <summary>Whether something was kept at the place.</summary>
-    public bool Contains(HookSite site) => Matches(site).Any();
+    public bool Contains(HookSite site) => Matches(site).Count > 0;
 
     /// <summary>Moves the value at a place out of the cache; the caller disposes it.</summary>
     public Tensor Take(HookSite site)
@@ -74,13 +74,11 @@ public sealed class ActivationCache : IDisposable
         _values.Clear();
     }
 
-    private IEnumerable<KeptValue> Matches(HookSite site) => _values.Where(kept =>
-        kept.Point.Kind == site.Kind && kept.Point.Site.Path.Layer == site.Path.Layer
-        && (site.Path.Part.Length == 0 || kept.Point.Site.Path.Part == site.Path.Part));
+    private IReadOnlyList<KeptValue> Matches(HookSite site) => site.Among(_values, kept => kept.Point.Site);
 
     private KeptValue Find(HookSite site)
     {
-        var found = Matches(site).ToList();
+        var found = Matches(site);
         return found.Count switch
         {
             1 => found[0],

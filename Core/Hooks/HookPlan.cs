@@ -33,6 +33,8 @@ public sealed class HookPlan
 
     private ImmutableArray<Step> Steps { get; }
 
+    private (HookSite Site, Tensor Stream)? Start { get; init; }
+
     /// <summary>Keeps the values at these places.</summary>
     public HookPlan Keep(params ReadOnlySpan<HookSite> sites)
     {
@@ -77,25 +79,38 @@ public sealed class HookPlan
     /// Records the graph from the model's inputs on: an input tensor made a leaf with <c>requires_grad_()</c> can then be differentiated by
     /// (<c>autograd.grad</c> of a number computed from the recording). Parameters never take part.
     /// </summary>
-    public HookPlan WithInputGradients() => new(Steps) { IsTraining = IsTraining, RecordsInputs = true };
+    public HookPlan WithInputGradients() => new(Steps) { IsTraining = IsTraining, RecordsInputs = true, Start = Start };
+
+    /// <summary>
+    /// Starts the pass at a block with a stream kept from another pass of the same input: blocks before it in the same part are left out,
+    /// the result is the same bit for bit. Not for passes with a memory of earlier tokens, which would miss those blocks'.
+    /// </summary>
+    /// <param name="site">A place at which passes may start, see <see cref="HookPoint.CanStart"/>.</param>
+    /// <param name="stream">The value there, as the run's input would have given it. Borrowed while the plan is used.</param>
+    public HookPlan StartAt(HookSite site, Tensor stream) => Start is null
+        ? Copy(Steps, (site, stream))
+        : throw new OptionsException($"The plan starts at {Start.Value.Site} already; a pass has one start.");
 
     /// <summary>Ends the pass once the value at this place has been handled; outputs behind it do not exist.</summary>
     public HookPlan StopAfter(HookSite site) => With(new Step(Purpose.Stop, Selector.Of(site)));
 
     /// <summary>The same plan for a training step: parameters that require gradients get them.</summary>
-    public HookPlan ForTraining() => new(Steps) { IsTraining = true, RecordsInputs = RecordsInputs };
+    public HookPlan ForTraining() => new(Steps) { IsTraining = true, RecordsInputs = RecordsInputs, Start = Start };
 
     /// <summary>Both plans, this one's edits first.</summary>
     public HookPlan And(HookPlan other) => new(Steps.AddRange(other.Steps))
     {
         IsTraining = IsTraining || other.IsTraining,
         RecordsInputs = RecordsInputs || other.RecordsInputs,
+        Start = Start is { } start && other.Start is { } second
+            ? throw new OptionsException($"Both plans name a start, {start.Site} and {second.Site}; a pass has one.")
+            : Start ?? other.Start,
     };
 
     // Every place named must exist before any work starts.
     internal HookRun Resolve(IReadOnlyList<HookPoint> points, string model)
     {
-        if (Steps.IsEmpty) return new HookRun(null, RecordsInputs, IsTraining);
+        if (Steps.IsEmpty && Start is null) return new HookRun(null, RecordsInputs, IsTraining);
         var actions = new PointActions?[points.Count];
         foreach (var step in Steps)
             foreach (var point in step.Selector.Find(points, model))
@@ -117,10 +132,29 @@ public sealed class HookPlan
                         break;
                 }
             }
-        return new HookRun(actions, RecordsInputs || Steps.Any(step => step.Purpose == Purpose.Gradient), IsTraining);
+        var start = Start is { } from ? Begin(from.Site, from.Stream, points, actions, model) : null;
+        return new HookRun(actions, RecordsInputs || Steps.Any(step => step.Purpose == Purpose.Gradient), IsTraining, start);
     }
 
-    private HookPlan With(Step step) => new(Steps.Add(step)) { IsTraining = IsTraining, RecordsInputs = RecordsInputs };
+    private static HookPoint Begin(HookSite site, Tensor stream, IReadOnlyList<HookPoint> points, PointActions?[] actions, string model)
+    {
+        var start = Selector.Of(site).Find(points, model)[0];
+        if (!start.CanStart)
+        {
+            var places = string.Join(", ", points.Where(point => point.CanStart).Select(point => point.Site));
+            throw new OptionsException($"A pass of {model} cannot start at {start.Site}; it can {(places.Length > 0 ? "at " + places : "start at its input only")}.");
+        }
+        foreach (var point in points)
+            if (point.Order < start.Order && point.Site.Path.Part == start.Site.Path.Part && actions[point.Order] is not null)
+                throw new OptionsException($"The plan names {point.Site}, which a pass that starts at {start.Site} does not come to.");
+        (actions[start.Order] ??= new PointActions()).Start = stream;
+        return start;
+    }
+
+    private HookPlan With(Step step) => Copy(Steps.Add(step), Start);
+
+    private HookPlan Copy(ImmutableArray<Step> steps, (HookSite, Tensor)? start) =>
+        new(steps) { IsTraining = IsTraining, RecordsInputs = RecordsInputs, Start = start };
 
     private sealed record Step(Purpose Purpose, Selector Selector, Capture? Capture = null, Edit? Change = null);
 }

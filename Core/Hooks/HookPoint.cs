@@ -15,6 +15,9 @@ public sealed class HookPoint
     /// <summary>Costly to form, so computed only in runs whose plan asks for it.</summary>
     public bool OnDemand { get; }
 
+    /// <summary>A pass may start here from a given stream: what lies before in this part of the model is then left out.</summary>
+    public bool CanStart { get; internal init; }
+
     /// <summary>The place in its model; bound once, when the model walks its layers.</summary>
     public HookSite Site { get; internal set; }
 

@@ -9,6 +9,7 @@ internal sealed class PointActions
     internal Capture? Keep { get; set; }
     internal List<Edit> Edits { get; } = [];
     internal bool Gradient { get; set; }
+    internal Tensor? Start { get; set; }
     internal bool Stop { get; set; }
 }
 
@@ -16,8 +17,10 @@ internal sealed class PointActions
 public sealed class HookRun
 {
     private readonly PointActions?[]? _actions;
+    private readonly HookPoint? _start;
 
-    internal HookRun(PointActions?[]? actions, bool records, bool trains) => (_actions, RecordsGraph, Trains) = (actions, records, trains);
+    internal HookRun(PointActions?[]? actions, bool records, bool trains, HookPoint? start = null) =>
+        (_actions, RecordsGraph, Trains, _start) = (actions, records, trains, start);
 
     internal bool RecordsGraph { get; }
 
@@ -28,12 +31,17 @@ public sealed class HookRun
     /// <summary>Whether the plan names this place: costly values are formed only then.</summary>
     public bool Wants(HookPoint point) => _actions?[point.Order] is not null;
 
+    /// <summary>Whether the block that begins at this place is left out, because the pass starts behind it: it hands its input on as it is.</summary>
+    public bool Skips(HookPoint point) => _start is { } start && point.Order < start.Order && point.Site.Path.Part == start.Site.Path.Part;
+
     // On the idle path: one null test, or one array read.
     internal Tensor Visit(HookPoint point, Tensor value)
     {
         if (_actions?[point.Order] is not { } action) return value;
+        if (action.Start is { } start) value = Started(point, value, start);
         foreach (var edit in action.Edits) value = Apply(edit, point, value);
-        if (action.Gradient && !value.requires_grad) value = value.detach().requires_grad_();
+        // A place on a branch may hold the very tensor of its trunk; a view of its own leaves the trunk's gradient out.
+        if (action.Gradient) value = value.requires_grad ? value.expand(value.shape) : value.detach().requires_grad_();
         if (action.Gradient)
             Kept.Add(new KeptValue(point, value.alias().DetachFromDisposeScope(), Differentiable: true));
         else if (action.Keep is { } capture)
@@ -41,6 +49,10 @@ public sealed class HookRun
         if (action.Stop) throw new StopRun();
         return value;
     }
+
+    private static Tensor Started(HookPoint point, Tensor value, Tensor start) => start.shape.AsSpan().SequenceEqual(value.shape)
+        ? start
+        : throw new ShapeException($"The pass was to start at {point.Site} with [{string.Join(", ", start.shape)}], but its input gives [{string.Join(", ", value.shape)}] there.");
 
     private static Tensor Apply(Edit edit, HookPoint point, Tensor value)
     {

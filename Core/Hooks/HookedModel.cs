@@ -13,8 +13,8 @@ public abstract class HookedModel : Module
     /// <summary>What the model is: family, name, configuration, labels.</summary>
     public ModelCard Card { get; internal set; } = ModelCard.Unnamed;
 
-    /// <summary>Where the weights lie.</summary>
-    public Device Device => Weights.First().Weight.Value.device;
+    /// <summary>Where the weights lie; the CPU for a model without any.</summary>
+    public Device Device => Weights.Select(named => named.Weight.Value.device).FirstOrDefault() ?? CPU;
 
     /// <summary>Every place, in forward order.</summary>
     public IReadOnlyList<HookPoint> Points => _points ??= Bind();
@@ -23,12 +23,21 @@ public abstract class HookedModel : Module
     public abstract IReadOnlyList<string> InputNames { get; }
 
     /// <summary>How the tokens lie on the picture; null where they have none.</summary>
-    public TokenLayout? LayoutOf(ModelInput input) => Layout(input.For(this));
+    public TokenLayout? LayoutOf(ModelInput input)
+    {
+        using var scope = NewDisposeScope();
+        return Layout(input.For(this));
+    }
 
     /// <summary>The places whose names fit one of the patterns (<c>*</c> crosses dots), in forward order. Borders only.</summary>
     /// <exception cref="SiteNotFoundException">A pattern fits none; the message names the nearest.</exception>
     public IReadOnlyList<HookSite> Find(params IEnumerable<string> globs) =>
         [.. globs.SelectMany(glob => Selector.Of(glob).Find(Points, Card.Name)).Distinct().OrderBy(point => point.Order).Select(point => point.Site)];
+
+    /// <summary>The modules of a kind in the blocks of a part, with their block, in forward order: the attention of every block.</summary>
+    public IReadOnlyList<(int Layer, T Module)> InBlocks<T>(string part = "") where T : Module =>
+        [.. Placed(new SitePath("", SitePath.NoLayer)).Where(item => item.Path.Layer >= 0 && (part.Length == 0 || item.Path.Part == part) && item.Module is T)
+            .Select(item => (item.Path.Layer, (T)item.Module))];
 
     /// <summary>The main output of a plain pass, without gradients. The caller (or its scope) disposes it.</summary>
     public Tensor Run(ModelInput input)
@@ -43,9 +52,9 @@ public abstract class HookedModel : Module
     public Recording Run(ModelInput input, HookPlan plan)
     {
         var run = plan.Resolve(Points, Card.Name);
-        var named = input.For(this);
-        if (named.Memory is not null && !TakesMemory) throw new OptionsException($"{Card.Name} keeps no memory of earlier tokens; only causal language models do.");
+        if (input.Memory is not null && !TakesMemory) throw new OptionsException($"{Card.Name} keeps no memory of earlier tokens; only causal language models do.");
         using var scope = NewDisposeScope();
+        var named = input.For(this);
         using var mode = set_grad_enabled(run.RecordsGraph || run.Trains);
         try
         {

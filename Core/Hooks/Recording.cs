@@ -14,6 +14,18 @@ public sealed class Recording : IDisposable
         Cache = cache;
     }
 
+    /// <summary>
+    /// A recording of outputs computed apart from a pass, such as what a middle layer would answer: for whatever reads outputs by name. Takes over the
+    /// tensors.
+    /// </summary>
+    /// <param name="outputs">The outputs, the main one first.</param>
+    public static Recording Of(params ReadOnlySpan<(string Name, Tensor Value)> outputs)
+    {
+        var output = new ModelOutput();
+        foreach (var (name, value) in outputs) output.With(name, value.DetachFromDisposeScope());
+        return new Recording(output, new ActivationCache([]));
+    }
+
     /// <summary>The main output: logits where the model has a head. Borrowed.</summary>
     /// <exception cref="PrismaException">The pass was stopped before the output.</exception>
     public Tensor Main => Outputs.TryGetValue(_main, out var tensor)

@@ -3,16 +3,17 @@ namespace Prisma.Core;
 /// <summary>Chooses points of a model: by place, name pattern, range of blocks or condition. Choosing none is an error.</summary>
 internal sealed class Selector
 {
-    private readonly Func<HookPoint, bool> _fits;
+    private readonly Func<IReadOnlyList<HookPoint>, IEnumerable<HookPoint>> _choose;
     private readonly string _wanted;
     private readonly bool _single;
 
-    private Selector(Func<HookPoint, bool> fits, string wanted, bool single) => (_fits, _wanted, _single) = (fits, wanted, single);
+    private Selector(Func<IReadOnlyList<HookPoint>, IEnumerable<HookPoint>> choose, string wanted, bool single) =>
+        (_choose, _wanted, _single) = (choose, wanted, single);
 
-    // A place without a part is valid where exactly one stack has it.
-    internal static Selector Of(HookSite site) =>
-        new(point => point.Kind == site.Kind && point.Site.Path.Layer == site.Path.Layer
-            && (site.Path.Part.Length == 0 || point.Site.Path.Part == site.Path.Part), site.ToString(), single: true);
+    private Selector(Func<HookPoint, bool> fits, string wanted, bool single) : this(points => points.Where(fits), wanted, single) { }
+
+    // A place without a part is the one of that very name, or valid where exactly one stack has it.
+    internal static Selector Of(HookSite site) => new(points => site.Among(points, point => point.Site), site.ToString(), single: true);
 
     internal static Selector Of(string glob) => new(point => Glob.Matches(glob, point.Site.ToString()), glob, single: false);
 
@@ -32,7 +33,7 @@ internal sealed class Selector
 
     internal IReadOnlyList<HookPoint> Find(IReadOnlyList<HookPoint> points, string model)
     {
-        var found = points.Where(_fits).ToList();
+        var found = _choose(points).ToList();
         if (found.Count > 0 && !End.Equals(^0))
         {
             var blocks = found.Max(point => point.Site.Path.Layer) + 1;

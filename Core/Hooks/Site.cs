@@ -106,11 +106,53 @@ public static partial class Site
     /// <summary>What each head read: [B, P, H, k].</summary>
     public static readonly SiteKind Z = new("attn.hook_z", Batch, Token, Head, HeadWidth);
 
+    /// <summary>Scale of the norm of what all heads read: [B, P, 1].</summary>
+    public static readonly SiteKind AttnInnerScale = new("attn.ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of what all heads read: [B, P, H·k].</summary>
+    public static readonly SiteKind AttnInnerNormalized = new("attn.ln.hook_normalized", Batch, Token, Model);
+
     /// <summary>What each head writes, without the output bias: [B, P, H, d]; switched on by asking.</summary>
     public static readonly SiteKind Result = new("attn.hook_result", Batch, Token, Head, Model);
 
     /// <summary>The attention module's output, before layer scale or a post-norm: [B, P, d].</summary>
     public static readonly SiteKind AttnModuleOut = new("attn.hook_out", Batch, Token, Model);
+
+    /// <summary>Scale of the norm before attention over time (divided attention): [B·N, T, 1], N places, T time steps.</summary>
+    public static readonly SiteKind TemporalScale = new("temporal_ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm before attention over time: [B·N, T, d].</summary>
+    public static readonly SiteKind TemporalNormalized = new("temporal_ln.hook_normalized", Batch, Token, Model);
+
+    /// <summary>What attention over time reads: [B·N, T, d].</summary>
+    public static readonly SiteKind TemporalModuleIn = new("temporal_attn.hook_in", Batch, Token, Model);
+
+    /// <summary>Queries of attention over time: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalQ = new("temporal_attn.hook_q", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Keys of attention over time: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalK = new("temporal_attn.hook_k", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Values of attention over time: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalV = new("temporal_attn.hook_v", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Scores of attention over time: [B·N, H, T, T].</summary>
+    public static readonly SiteKind TemporalScores = new("temporal_attn.hook_attn_scores", Batch, Head, Query, Key);
+
+    /// <summary>Probabilities of attention over time: [B·N, H, T, T]; rows sum to 1.</summary>
+    public static readonly SiteKind TemporalPattern = new("temporal_attn.hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What each head of attention over time read: [B·N, T, H, k].</summary>
+    public static readonly SiteKind TemporalZ = new("temporal_attn.hook_z", Batch, Token, Head, HeadWidth);
+
+    /// <summary>What each head of attention over time writes, without the output bias: [B·N, T, H, d]; switched on by asking.</summary>
+    public static readonly SiteKind TemporalResult = new("temporal_attn.hook_result", Batch, Token, Head, Model);
+
+    /// <summary>The output of attention over time: [B·N, T, d].</summary>
+    public static readonly SiteKind TemporalModuleOut = new("temporal_attn.hook_out", Batch, Token, Model);
+
+    /// <summary>What attention over time adds to the stream of the patches, after its dense layer: [B, N·T, d], places first.</summary>
+    public static readonly SiteKind TemporalOut = new("hook_temporal_out", Batch, Axis.Patch, Model);
 
     /// <summary>Scale of the norm after attention: [B, P, 1].</summary>
     public static readonly SiteKind Ln1PostScale = new("ln1_post.hook_scale", Batch, Token, One);
@@ -142,7 +184,16 @@ public static partial class Site
     /// <summary>The factor of a gated MLP beside the activated gate: [B, P, f].</summary>
     public static readonly SiteKind MlpPreLinear = new("mlp.hook_pre_linear", Batch, Token, Neuron);
 
-    /// <summary>Neurons after the activation: [B, P, f].</summary>
+    /// <summary>Neurons after the activation where a norm follows: [B, P, f].</summary>
+    public static readonly SiteKind MlpMid = new("mlp.hook_mid", Batch, Token, Neuron);
+
+    /// <summary>Scale of the norm of the neurons: [B, P, 1].</summary>
+    public static readonly SiteKind MlpInnerScale = new("mlp.ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of the neurons: [B, P, f].</summary>
+    public static readonly SiteKind MlpInnerNormalized = new("mlp.ln.hook_normalized", Batch, Token, Neuron);
+
+    /// <summary>Neurons as the output matrix reads them, after activation and norm: [B, P, f].</summary>
     public static readonly SiteKind MlpPost = new("mlp.hook_post", Batch, Token, Neuron);
 
     /// <summary>The MLP module's output, before layer scale or a post-norm: [B, P, d].</summary>
@@ -168,6 +219,33 @@ public static partial class Site
 
     /// <summary>The stream after the final norm: [B, P, d].</summary>
     public static readonly SiteKind LnFinal = new("hook_ln_final", Batch, Token, Model);
+
+    /// <summary>Scale of the norm of merged patches: [B, P, 1].</summary>
+    public static readonly SiteKind MergeScale = new("ln.hook_scale", Batch, Token, One);
+
+    /// <summary>Output of the norm of merged patches: [B, P, 4d].</summary>
+    public static readonly SiteKind MergeNormalized = new("ln.hook_normalized", Batch, Token, Model);
+
+    /// <summary>The query of attention pooling: [B, 1, H, k].</summary>
+    public static readonly SiteKind PoolQ = new("hook_q", Batch, Token, Head, HeadWidth);
+
+    /// <summary>The keys of attention pooling: [B, P, H, k].</summary>
+    public static readonly SiteKind PoolK = new("hook_k", Batch, Token, Head, HeadWidth);
+
+    /// <summary>The values of attention pooling: [B, P, H, k].</summary>
+    public static readonly SiteKind PoolV = new("hook_v", Batch, Token, Head, HeadWidth);
+
+    /// <summary>Scores of attention pooling before the softmax: [B, H, 1, P].</summary>
+    public static readonly SiteKind PoolScores = new("hook_attn_scores", Batch, Head, Query, Key);
+
+    /// <summary>Probabilities of attention pooling: [B, H, 1, P].</summary>
+    public static readonly SiteKind PoolPattern = new("hook_pattern", Batch, Head, Query, Key);
+
+    /// <summary>What each head of attention pooling read: [B, 1, H, k].</summary>
+    public static readonly SiteKind PoolZ = new("hook_z", Batch, Token, Head, HeadWidth);
+
+    /// <summary>What attention pooling returns: [B, 1, d].</summary>
+    public static readonly SiteKind PoolOut = new("hook_out", Batch, Token, Model);
 
     /// <summary>Logits, or the joint embedding before it is normalised: [B, C].</summary>
     public static readonly SiteKind PostHead = new("hook_post_head_pre_normalize", Batch, Axis.Output);

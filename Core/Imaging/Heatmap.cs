@@ -76,6 +76,31 @@ public sealed class Heatmap
     }
 
     /// <summary>
+    /// The map at one moment of a clip as a map of its own with one time step: straight between the middles of the two nearest time steps.
+    /// </summary>
+    /// <param name="clipFrame">The frame of the clip, 0 the first one that the model saw; parts lie between frames. Beyond the ends the end's values hold.</param>
+    public Heatmap AtFrame(double clipFrame)
+    {
+        var (first, second, share) = Between((clipFrame + 0.5) / Layout.Tubelet, Layout.Frames);
+        var places = Layout.Rows * Layout.Columns;
+        var values = new float[places];
+        for (var k = 0; k < places; k++) values[k] = (float)(_values[first * places + k] * (1 - share) + _values[second * places + k] * share);
+        return new Heatmap(values, Layout with { Prefix = 0, Frames = 1, Tubelet = 1 }, Geometry);
+    }
+
+    /// <summary>Maps of single frames of one video, one after the other, as a map with as many time steps.</summary>
+    /// <exception cref="ShapeException">There are none, or they differ in grid or geometry.</exception>
+    public static Heatmap OverTime(IReadOnlyList<Heatmap> frames)
+    {
+        ArgumentNullException.ThrowIfNull(frames);
+        if (frames.Count == 0) throw new ShapeException("A heatmap over time needs at least one frame.");
+        var (layout, geometry) = (frames[0].Layout with { Prefix = 0 }, frames[0].Geometry);
+        if (frames.Any(frame => frame.Layout.Frames != 1 || frame.Layout with { Prefix = 0 } != layout || frame.Geometry != geometry))
+            throw new ShapeException("Maps of one video must be of single frames with one grid and one geometry.");
+        return new Heatmap([.. frames.SelectMany(frame => frame._values)], layout with { Frames = frames.Count, Order = TokenOrder.TimeMajor }, geometry);
+    }
+
+    /// <summary>
     /// The values over the original picture, drawn at width x height: [height, width], NaN where the model saw nothing (outside the crop,
     /// or beyond the last whole patch).
     /// </summary>

@@ -72,7 +72,15 @@ internal static class HuggingFacePreprocess
             throw new CheckpointException($"'{file}' asks for {name}, whose steps are not built. Built are {string.Join(", ", Styles.Keys)}: resize, centre crop, rescale, normalise.");
 
         var (resize, crop) = Stem(name) == "ConvNext" ? ConvNext(fields, style) : (Resize(fields, style), Crop(fields, style));
-        var preprocess = new Preprocess { Source = $"{name} in {Path.GetFileName(file)}", Resize = resize, Crop = crop, Scaling = Scaling(fields, style, Stem(name)) };
+        var preprocess = new Preprocess
+        {
+            Source = $"{name} in {Path.GetFileName(file)}",
+            Resize = resize,
+            Crop = crop,
+            Scaling = Scaling(fields, style, Stem(name)),
+            IsForVideos = name.EndsWith("VideoProcessor", StringComparison.Ordinal),
+            ClipFrames = fields["num_frames"] is { } frames ? fields.Pixels(frames, "num_frames") : null,
+        };
         RefuseUnknown(fields);
         fields.ThrowIfFaulty();
         return preprocess;

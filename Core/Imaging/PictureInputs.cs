@@ -5,29 +5,33 @@ using System.Text;
 
 namespace Prisma.Core;
 
-/// <summary>Picture files as examples, prepared as the checkpoint says; the pictures of one batch are decoded by all cores.</summary>
+/// <summary>
+/// Pictures as examples, prepared as the checkpoint says; those of one batch are decoded by all cores. They come from files, folders, patterns, lists
+/// (.txt, .lst), tar archives (WebDataset), whose pictures are taken from where they lie, so that any order costs the same, and Parquet tables, which
+/// are best taken in order. Work is taken up anywhere.
+/// </summary>
 public sealed class PictureInputs : IModelInputs
 {
-    private readonly IReadOnlyList<string> _files;
+    private readonly IReadOnlyList<PictureEntry> _pictures;
     private readonly Preprocess _preprocess;
 
-    /// <summary>Finds the files; nothing is decoded yet.</summary>
+    /// <summary>Finds the pictures; nothing is decoded yet.</summary>
     /// <exception cref="PrismaException">A name leads to nothing.</exception>
     public PictureInputs(IEnumerable<string> named, Preprocess preprocess)
     {
         ArgumentNullException.ThrowIfNull(preprocess);
-        (_files, _preprocess) = (PictureFiles.Find(named), preprocess);
+        (_pictures, _preprocess) = (PictureSources.Find(named), preprocess);
         Fingerprint = $"pictures {Digest()}";
     }
 
     /// <inheritdoc/>
-    public int Count => _files.Count;
+    public int Count => _pictures.Count;
 
     /// <inheritdoc/>
     public string Fingerprint { get; }
 
     /// <inheritdoc/>
-    public string NameOf(int example) => _files[example];
+    public string NameOf(int example) => _pictures[example].Name;
 
     /// <inheritdoc/>
     public ModelInput Batch(IReadOnlyList<int> examples)
@@ -36,7 +40,7 @@ public sealed class PictureInputs : IModelInputs
         var prepared = new PreparedImage[examples.Count];
         try
         {
-            Parallel.For(0, prepared.Length, k => prepared[k] = _preprocess.Apply(RgbImage.Load(_files[examples[k]])));
+            Parallel.For(0, prepared.Length, k => prepared[k] = _preprocess.Apply(_pictures[examples[k]].Load()));
         }
         catch (AggregateException several) when (several.InnerExceptions[0] is PrismaException)
         {
@@ -51,7 +55,7 @@ public sealed class PictureInputs : IModelInputs
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(Encoding.UTF8.GetBytes($"{_preprocess.Resize}\n{_preprocess.Crop}\n"));
         hash.AppendData(MemoryMarshal.AsBytes(_preprocess.Scaling.Table().AsSpan()));
-        foreach (var file in _files) hash.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(file)}\n{new FileInfo(file).Length}\n"));
+        foreach (var picture in _pictures) hash.AppendData(Encoding.UTF8.GetBytes($"{Path.GetFileName(picture.Name)}\n{picture.Length}\n"));
         return Convert.ToHexStringLower(hash.GetHashAndReset())[..16];
     }
 }

@@ -26,6 +26,12 @@ public sealed record Preprocess
     public (int Width, int Height)? InputSize =>
         Crop is not null ? (Crop.Width, Crop.Height) : Resize.Mode == ResizeMode.Exact ? (Resize.Width, Resize.Height) : null;
 
+    /// <summary>Whether the processor is one for videos only, whose clips Hugging Face's models take as <c>pixel_values_videos</c>.</summary>
+    public bool IsForVideos { get; init; }
+
+    /// <summary>Frames of a clip that the processor's file names; null where it names none.</summary>
+    public int? ClipFrames { get; init; }
+
     /// <summary>Whether a folder says how its pictures are prepared.</summary>
     public static bool IsDescribedIn(string folder) => Find(folder) is not null;
 

@@ -12,11 +12,12 @@ public static class Activation
     {
         "gelu" => nn.functional.gelu,
         "quick_gelu" => QuickGelu,
-        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_accurate" => TanhGelu,
+        "gelu_new" or "gelu_pytorch_tanh" or "gelu_fast" or "gelu_accurate" or "gelu_tanh" => TanhGelu,
         "relu" => x => x.relu(),
         "silu" or "swish" => x => x.silu(),
         "tanh" => x => x.tanh(),
-        _ => throw new CheckpointException($"The activation '{name}' is not built. Known: gelu, quick_gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu, silu, tanh."),
+        "solu" => Solu,
+        _ => throw new CheckpointException($"The activation '{name}' is not built. Known: gelu, quick_gelu, gelu_new, gelu_pytorch_tanh, gelu_fast, relu, silu, tanh, solu."),
     };
 
     // x · σ(1.702 x): OpenAI's CLIP. Taking erf-GELU instead moves activations by up to 2e-2.
@@ -24,6 +25,13 @@ public static class Activation
     {
         using var gate = (x * 1.702).sigmoid_();
         return x * gate;
+    }
+
+    // x · softmax(x) over the neurons (Elhage et al. 2022).
+    private static Tensor Solu(Tensor x)
+    {
+        using var share = x.softmax(-1);
+        return x * share;
     }
 
     private static Tensor TanhGelu(Tensor x) => nn.functional.gelu(x, GELU.Approximate.tanh);

@@ -10,11 +10,11 @@ public sealed class Attention : Module
 {
     private readonly AttentionOptions _options;
     private readonly double _scale;
-    private readonly Norm? _qNorm, _kNorm;
+    private readonly Norm? _qNorm, _kNorm, _innerNorm;
     private readonly HookPoint _moduleIn, _q, _k, _v, _scores, _pattern, _z, _result, _moduleOut;
     private readonly HookPoint? _rotQ, _rotK;
 
-    /// <summary>Declares <c>qkv</c> [(H + 2·KH)·k, d], <c>out</c> [d, H·k] and, where asked, <c>q_norm</c> and <c>k_norm</c> [k].</summary>
+    /// <summary>Declares <c>qkv</c> [(H + 2·KH)·k, d], <c>out</c> [d, H·k] and, where asked, <c>q_norm</c> and <c>k_norm</c> [k], <c>bias</c>, <c>ln</c> [H·k].</summary>
     /// <exception cref="CheckpointException">The numbers of heads do not divide what they must.</exception>
     public Attention(AttentionOptions options)
     {
@@ -24,11 +24,11 @@ public sealed class Attention : Module
         if (KeyHeads <= 0 || Heads % KeyHeads != 0) throw new CheckpointException($"Attention: {KeyHeads} key heads do not divide {Heads} heads.");
         HeadWidth = options.HeadWidth ?? Width / Heads;
         _scale = options.Scale ?? 1 / Math.Sqrt(HeadWidth);
-        _moduleIn = Point(Site.AttnModuleIn);
+        _moduleIn = Point(options.Places.ModuleIn);
         Qkv = Child("qkv", new Linear(Width, (Heads + 2 * KeyHeads) * HeadWidth, options.Bias));
-        _q = Point(Site.Q);
-        _k = Point(Site.K);
-        _v = Point(Site.V);
+        _q = Point(options.Places.Q);
+        _k = Point(options.Places.K);
+        _v = Point(options.Places.V);
         if (options.HeadNorm is { } norm)
         {
             _qNorm = Child("q_norm", norm(HeadWidth, Site.QNormScale, Site.QNormNormalized));
@@ -39,12 +39,14 @@ public sealed class Attention : Module
             _rotQ = Point(Site.RotQ);
             _rotK = Point(Site.RotK);
         }
-        _scores = Point(Site.AttnScores);
-        _pattern = Point(Site.Pattern);
-        _z = Point(Site.Z);
-        _result = PointOnDemand(Site.Result);
+        if (options.ScoreBias is { } scoreBias) Child("bias", scoreBias);
+        _scores = Point(options.Places.Scores);
+        _pattern = Point(options.Places.Pattern);
+        _z = Point(options.Places.Z);
+        if (options.InnerNorm is { } inner) _innerNorm = Child("ln", inner(Heads * HeadWidth, Site.AttnInnerScale, Site.AttnInnerNormalized));
+        _result = PointOnDemand(options.Places.Result);
         Out = Child("out", new Linear(Heads * HeadWidth, Width, options.OutBias));
-        _moduleOut = Point(Site.AttnModuleOut);
+        _moduleOut = Point(options.Places.ModuleOut);
     }
 
     /// <summary>d_model.</summary>
@@ -64,6 +66,9 @@ public sealed class Attention : Module
 
     /// <summary>The output projection, [d, H·k].</summary>
     public Linear Out { get; }
+
+    /// <summary>Whether a norm stands between what the heads read and the output matrix.</summary>
+    public bool HasInnerNorm => _innerNorm is not null;
 
     /// <summary>W_O as a view [H, k, d]: what each head writes per unit of z.</summary>
     public Tensor OutputPerHead => Out.Matrix.Value.t().view(Heads, HeadWidth, Width);
@@ -113,22 +118,28 @@ public sealed class Attention : Module
         if (context.Memory is { } memory) (k, v) = memory.Extend(this, k, v);
         var (batch, tokens, keys) = (q.shape[0], q.shape[1], k.shape[1]);
         var scores = ByHead(q).mul(_scale).bmm(ByHead(k).transpose(1, 2)).view(batch, Heads, tokens, keys);
+        if (_options.ScoreBias is { } bias) scores = scores + bias.Of(context);
+        if (context.ScoreBias is { } given) scores = scores + given;
         if (_options.SoftCap is { } cap) scores = (scores / cap).tanh() * cap;
         scores = _scores.Pass(Masked(scores, context), run);
         var pattern = _pattern.Pass(scores.softmax(-1), run);
         var mixed = pattern.reshape(batch * Heads, tokens, keys).bmm(ByHead(v));
         var z = _z.Pass(mixed.view(batch, Heads, tokens, HeadWidth).transpose(1, 2), run);
-        if (!run.Wants(_result)) return _moduleOut.Pass(Out.Forward(z.reshape(batch, tokens, Heads * HeadWidth)), run);
-        var result = _result.Pass(einsum("bphk,hkd->bphd", z, OutputPerHead), run).sum(2);
-        return _moduleOut.Pass(Out.Bias is { } bias ? result + bias.Value : result, run);
+        var read = z.reshape(batch, tokens, Heads * HeadWidth);
+        if (_innerNorm is not null) read = _innerNorm.Forward(read, run);
+        if (!run.Wants(_result)) return _moduleOut.Pass(Out.Forward(read), run);
+        var result = _result.Pass(einsum("bphk,hkd->bphd", read.view(batch, tokens, Heads, HeadWidth), OutputPerHead), run).sum(2);
+        return _moduleOut.Pass(Out.Bias is { } added ? result + added.Value : result, run);
     }
 
+    // In place: nobody else has seen the scores yet, and no gradient needs them as they were.
     private Tensor Masked(Tensor scores, AttentionContext context)
     {
         var (tokens, keys) = (scores.shape[^2], scores.shape[^1]);
-        if (_options.Causal && tokens > 1) scores = scores.masked_fill(Ones(scores).triu(1 + keys - tokens), double.NegativeInfinity);
-        if (_options.Window is { } window && keys > window) scores = scores.masked_fill(Ones(scores).tril(keys - tokens - window), double.NegativeInfinity);
-        return context.Visible is { } visible ? scores.masked_fill(visible.logical_not().view(visible.shape[0], 1, 1, keys), double.NegativeInfinity) : scores;
+        if (_options.Causal && tokens > 1) scores.masked_fill_(Ones(scores).triu(1 + keys - tokens), double.NegativeInfinity);
+        if (_options.Window is { } window && keys > window) scores.masked_fill_(Ones(scores).tril(keys - tokens - window), double.NegativeInfinity);
+        if (context.Visible is { } visible) scores.masked_fill_(visible.logical_not().view(visible.shape[0], 1, 1, keys), double.NegativeInfinity);
+        return scores;
     }
 
     private static Tensor Ones(Tensor scores) => ones(scores.shape[^2], scores.shape[^1], dtype: @bool, device: scores.device);

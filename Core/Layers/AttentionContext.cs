@@ -17,6 +17,12 @@ public sealed record AttentionContext
     /// <summary>What each rotation multiplies with in this pass, so that it is formed once and not in every block; formed on the spot where missing.</summary>
     public IReadOnlyDictionary<Rotary, (Tensor Cos, Tensor Sin)>? Turns { get; init; }
 
+    /// <summary>What is added to every module's scores, anything that broadcasts to [B, H, P, keys]; nothing where null.</summary>
+    public Tensor? ScoreBias { get; init; }
+
+    /// <summary>How the tokens lie on the picture, for rotations and biases that depend on rows and columns; null where nothing asks.</summary>
+    public TokenLayout? Layout { get; init; }
+
     /// <summary>Keys and values of earlier tokens; none where null.</summary>
     public KeyValueMemory? Memory { get; init; }
 

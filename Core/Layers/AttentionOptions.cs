@@ -38,4 +38,13 @@ public sealed record AttentionOptions
 
     /// <summary>What turns queries and keys by their position; none where null.</summary>
     public Rotary? Rotary { get; init; }
+
+    /// <summary>The kinds of place; those of a block's only attention unless said otherwise.</summary>
+    public AttentionPlaces Places { get; init; } = AttentionPlaces.Main;
+
+    /// <summary>What is added to the scores by the tokens' positions; none where null. One instance per module.</summary>
+    public ScoreBias? ScoreBias { get; init; }
+
+    /// <summary>The norm of what all heads together read, before the output matrix (Magneto's sub-norm); none where null.</summary>
+    public NormFactory? InnerNorm { get; init; }
 }

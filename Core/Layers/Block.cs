@@ -4,12 +4,13 @@ namespace Prisma.Core;
 
 /// <summary>
 /// A pre-norm transformer block: x + scale₁·post₁(attn(ln1 x)), then + scale₂·post₂(mlp(ln2 x)); layer scales and post-norms exist where
-/// the checkpoint has them. In the parallel form both branches read x. Editing a branch's input never touches the stream itself.
+/// the checkpoint has them, and a block may be attention alone. In the parallel form both branches read x. Editing a branch's input never
+/// touches the stream itself.
 /// </summary>
 public sealed class Block : Module
 {
-    private readonly HookPoint _residPre, _attnIn, _qInput, _kInput, _vInput, _attnOut, _mlpIn, _mlpOut, _residPost;
-    private readonly HookPoint? _residMid;
+    private readonly HookPoint _residPre, _attnIn, _qInput, _kInput, _vInput, _attnOut, _residPost;
+    private readonly HookPoint? _residMid, _mlpIn, _mlpOut;
     private readonly bool _sharedNorm;
     private readonly Norm _ln1Q, _ln1K, _ln1V;
     private readonly Norm? _post1, _post2;
@@ -17,14 +18,15 @@ public sealed class Block : Module
 
     /// <summary>
     /// Declares <c>ln1</c>, <c>attn</c>, <c>ln2</c>, <c>mlp</c> and, where asked, <c>ls1</c> and <c>ls2</c> [d], <c>ln1_post</c> and
-    /// <c>ln2_post</c>; no <c>ln2</c> where the first norm serves both.
+    /// <c>ln2_post</c>; no <c>ln2</c> where the first norm serves both; neither <c>ln2</c> nor <c>mlp</c> where the latter is null.
     /// </summary>
-    public Block(Attention attention, FeedForward mlp, NormFactory norm, BlockOptions? options = null)
+    public Block(Attention attention, FeedForward? mlp, NormFactory norm, BlockOptions? options = null)
     {
         options ??= new BlockOptions();
         if (options.SharedNorm && !options.Parallel) throw new ArgumentException("A shared norm needs parallel branches.", nameof(options));
+        if (mlp is null && options != new BlockOptions()) throw new ArgumentException("A block of attention alone has no other options.", nameof(options));
         var width = attention.Width;
-        _residPre = Point(Site.ResidPre);
+        _residPre = StartPoint(Site.ResidPre);
         _attnIn = PointOnDemand(Site.AttnIn);
         _qInput = PointOnDemand(Site.QInput);
         _kInput = PointOnDemand(Site.KInput);
@@ -37,10 +39,15 @@ public sealed class Block : Module
         _post1 = options.PostNorms ? Child("ln1_post", norm(width, Site.Ln1PostScale, Site.Ln1PostNormalized)) : null;
         _scale1 = options.LayerScale ? Declare("ls1", width) : null;
         _attnOut = Point(Site.AttnOut);
+        _sharedNorm = options.SharedNorm;
+        if (mlp is null)
+        {
+            _residPost = Point(Site.ResidPost);
+            return;
+        }
         _residMid = options.Parallel ? null : Point(Site.ResidMid);
         _mlpIn = Point(Site.MlpIn);
         Ln2 = options.SharedNorm ? Child("", Ln1.WithPlaces(Site.Ln2Scale, Site.Ln2Normalized)) : Child("ln2", norm(width, Site.Ln2Scale, Site.Ln2Normalized));
-        _sharedNorm = options.SharedNorm;
         Mlp = Child("mlp", mlp);
         _post2 = options.PostNorms ? Child("ln2_post", norm(width, Site.Ln2PostScale, Site.Ln2PostNormalized)) : null;
         _scale2 = options.LayerScale ? Declare("ls2", width) : null;
@@ -54,11 +61,11 @@ public sealed class Block : Module
     /// <summary>The attention module.</summary>
     public Attention Attention { get; }
 
-    /// <summary>The norm before the MLP; over the weights of <see cref="Ln1"/> where one serves both.</summary>
-    public Norm Ln2 { get; }
+    /// <summary>The norm before the MLP; over the weights of <see cref="Ln1"/> where one serves both; null without an MLP.</summary>
+    public Norm? Ln2 { get; }
 
-    /// <summary>The MLP module.</summary>
-    public FeedForward Mlp { get; }
+    /// <summary>The MLP module; null where the block is attention alone.</summary>
+    public FeedForward? Mlp { get; }
 
     /// <summary>One step of the residual stream [B, P, d].</summary>
     /// <param name="x">The stream.</param>
@@ -66,10 +73,12 @@ public sealed class Block : Module
     /// <param name="context">Masks, positions and memory of attention; plain where null.</param>
     public Tensor Forward(Tensor x, HookRun run, AttentionContext? context = null)
     {
+        if (run.Skips(_residPre)) return x;
         using var scope = NewDisposeScope();
         x = _residPre.Pass(x, run);
         var attended = SplitInputs(run) ? AttendSplit(x, run, context) : Attention.Forward(Ln1.Forward(x, run), run, context);
         attended = _attnOut.Pass(Written(attended, _post1, _scale1, run), run);
+        if (Mlp is null || Ln2 is null || _mlpIn is null || _mlpOut is null) return _residPost.Pass(x + attended, run).MoveToOuterDisposeScope();
         var middle = _residMid is null ? x : _residMid.Pass(x + attended, run);
         var moved = Mlp.Forward(Ln2.Forward(_mlpIn.Pass(middle, run), run), run);
         moved = _mlpOut.Pass(Written(moved, _post2, _scale2, run), run);
@@ -110,18 +119,18 @@ public sealed class Block : Module
     {
         switch (step)
         {
-            case ProcessingStep.FoldLn when _sharedNorm:
+            case ProcessingStep.FoldLn when _sharedNorm && Mlp is not null:
                 Processing.FoldNorm(Ln1, Attention.Qkv, Mlp.In);
                 break;
             case ProcessingStep.FoldLn:
                 Processing.FoldNorm(Ln1, Attention.Qkv);
-                Processing.FoldNorm(Ln2, Mlp.In);
+                if (Ln2 is not null && Mlp is not null) Processing.FoldNorm(Ln2, Mlp.In);
                 break;
             case ProcessingStep.CenterWriting:
                 if (!Ln1.Centres || _post1 is not null)
                     throw new OptionsException("center-writing: the norms of this model keep the mean of the stream, so taking it away from what is written would change the model.");
                 Processing.CenterWriting(Attention.Out, _scale1);
-                Processing.CenterWriting(Mlp.Out, _scale2);
+                if (Mlp is not null) Processing.CenterWriting(Mlp.Out, _scale2);
                 break;
             case ProcessingStep.FoldValueBiases:
                 Processing.FoldValueBiases(Attention);

@@ -10,16 +10,18 @@ public sealed class GatedMlp : FeedForward
 {
     private readonly long _hidden;
     private readonly Func<Tensor, Tensor> _activation;
+    private readonly NeuronNorm? _norm;
     private readonly HookPoint _moduleIn, _pre, _preLinear, _post, _moduleOut;
 
-    /// <summary>Declares <c>in</c> [2·hidden, width] and <c>out</c> [width, hidden].</summary>
-    public GatedMlp(long width, long hidden, Func<Tensor, Tensor> activation, bool bias)
+    /// <summary>Declares <c>in</c> [2·hidden, width], <c>out</c> [width, hidden] and, where asked, <c>ln</c> [hidden].</summary>
+    public GatedMlp(long width, long hidden, Func<Tensor, Tensor> activation, bool bias, NormFactory? norm = null)
     {
         (_hidden, _activation) = (hidden, activation);
         _moduleIn = Point(Site.MlpModuleIn);
         In = Child("in", new Linear(width, 2 * hidden, bias));
         _pre = Point(Site.MlpPre);
         _preLinear = Point(Site.MlpPreLinear);
+        if (norm is not null) _norm = Child("ln", new NeuronNorm(hidden, norm));
         _post = Point(Site.MlpPost);
         Out = Child("out", new Linear(hidden, width, bias));
         _moduleOut = Point(Site.MlpModuleOut);
@@ -38,7 +40,8 @@ public sealed class GatedMlp : FeedForward
         var both = In.Forward(_moduleIn.Pass(x, run));
         var gate = _pre.Pass(both.narrow(-1, 0, _hidden), run);
         var up = _preLinear.Pass(both.narrow(-1, _hidden, _hidden), run);
-        var post = _post.Pass(_activation(gate) * up, run);
+        var active = _activation(gate) * up;
+        var post = _post.Pass(_norm is null ? active : _norm.Forward(active, run), run);
         return _moduleOut.Pass(Out.Forward(post), run).MoveToOuterDisposeScope();
     }
 }

@@ -49,6 +49,9 @@ public abstract class Module : IDisposable
     /// <summary>Declares a place that every pass visits.</summary>
     protected HookPoint Point(SiteKind kind) => Register(new HookPoint(kind, onDemand: false));
 
+    /// <summary>Declares a place at which a pass may start; the module must return its input as it is where <see cref="HookRun.Skips"/> says so.</summary>
+    protected HookPoint StartPoint(SiteKind kind) => Register(new HookPoint(kind, onDemand: false) { CanStart = true });
+
     /// <summary>Declares a place whose value is formed only when a plan asks for it.</summary>
     protected HookPoint PointOnDemand(SiteKind kind) => Register(new HookPoint(kind, onDemand: true));
 
@@ -58,8 +61,11 @@ public abstract class Module : IDisposable
     /// <summary>Declares a child that is block number <paramref name="layer"/>.</summary>
     protected T BlockChild<T>(string name, int layer, T module) where T : Module => Adopt(name, new SitePath("", layer), module);
 
-    /// <summary>Declares a child that is a part of the model, such as the vision tower.</summary>
+    /// <summary>Declares a child that is a part of the model, such as the vision tower; inside another part the names are joined.</summary>
     protected T PartChild<T>(string part, T module) where T : Module => Adopt(part, new SitePath(part, SitePath.NoLayer), module);
+
+    internal IEnumerable<(SitePath Path, Module Module)> Placed(SitePath path) => _children
+        .SelectMany(item => item.Child.Placed(Step(path, item.Path))).Prepend((path, this));
 
     internal void CollectPoints(List<HookPoint> into, SitePath path)
     {
@@ -73,14 +79,16 @@ public abstract class Module : IDisposable
             }
             else if (item is ValueTuple<SitePath?, Module>(var own, var child))
             {
-                child.CollectPoints(into, own is { } step
-                    ? new SitePath(step.Part.Length > 0 ? step.Part : path.Part, step.Layer >= 0 ? step.Layer : path.Layer)
-                    : path);
+                child.CollectPoints(into, Step(path, own));
             }
         }
     }
 
-    private static string Join(string prefix, string name) => prefix.Length == 0 ? name : $"{prefix}.{name}";
+    private static SitePath Step(SitePath path, SitePath? own) => own is { } step
+        ? new SitePath(Join(path.Part, step.Part), step.Layer >= 0 ? step.Layer : path.Layer)
+        : path;
+
+    private static string Join(string prefix, string name) => prefix.Length == 0 ? name : name.Length == 0 ? prefix : $"{prefix}.{name}";
 
     private HookPoint Register(HookPoint point)
     {

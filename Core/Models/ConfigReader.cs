@@ -64,6 +64,31 @@ public sealed class ConfigReader
         return Int(key, fallback);
     }
 
+    /// <summary>A list of positive whole numbers.</summary>
+    public IReadOnlyList<int> Ints(string key, IReadOnlyList<int> fallback)
+    {
+        if (Take(key, required: false) is not { } list) return fallback;
+        if (list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) && number > 0))
+            return [.. list.EnumerateArray().Select(item => item.GetInt32())];
+        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of positive whole numbers");
+        return fallback;
+    }
+
+    /// <summary>A height and a width: a number for both, or a pair.</summary>
+    public (int Height, int Width) Sides(string key, int fallback)
+    {
+        if (!IsList(key))
+        {
+            var side = Int(key, fallback);
+            return (side, side);
+        }
+        var pair = Take(key, required: true)!.Value;
+        if (pair.GetArrayLength() == 2 && pair.EnumerateArray().All(side => side.ValueKind == JsonValueKind.Number && side.TryGetInt32(out var pixels) && pixels > 0))
+            return (pair[0].GetInt32(), pair[1].GetInt32());
+        _faults.Add($"'{key}' is {pair.GetRawText()}, not a pair of positive whole numbers");
+        return (fallback, fallback);
+    }
+
     /// <summary>A number that must be there, unless a fallback is given.</summary>
     public double Double(string key, double? fallback = null)
     {
@@ -132,6 +157,12 @@ public sealed class ConfigReader
 
     /// <summary>Whether the key holds a list.</summary>
     public bool IsList(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Array;
+
+    /// <summary>Whether the key is there and null.</summary>
+    public bool IsNull(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
+
+    /// <summary>Whether the key holds an object.</summary>
+    public bool IsObject(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Object;
 
     /// <summary>Whether the key is there and neither null nor false.</summary>
     public bool IsSwitchedOn(string key) => Has(key) && _json.GetProperty(key).ValueKind != JsonValueKind.False;

@@ -25,8 +25,24 @@ public sealed class ModelCatalog
     /// <exception cref="CheckpointException">None claims it, several do, or the folder does not fit.</exception>
     public HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32)
     {
+        var (found, folder) = Open(path, family);
+        return found.Load(folder, dtype);
+    }
+
+    /// <summary>The model that a folder's configuration describes, without weights.</summary>
+    /// <exception cref="CheckpointException">No family claims it, several do, or the configuration does not fit.</exception>
+    public HookedModel Outline(string path, string? family = null)
+    {
+        var (found, folder) = Open(path, family);
+        return found.Outline(folder);
+    }
+
+    // Where a folder has two configurations, a family that was named takes its own.
+    private (ModelFamily Family, ModelFolder Folder) Open(string path, string? name)
+    {
         var folder = ModelFolder.Open(path);
-        return Find(folder, family).Load(folder, dtype);
+        var family = Find(folder, name);
+        return name is not null && !family.Claims(folder) && folder.Other() is { } other && family.Claims(other) ? (family, other) : (family, folder);
     }
 
     private ModelFamily Find(ModelFolder folder, string? name)

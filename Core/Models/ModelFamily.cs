@@ -18,6 +18,10 @@ public abstract class ModelFamily
     /// <exception cref="CheckpointException">The configuration or the weights do not fit the family.</exception>
     public abstract HookedModel Load(ModelFolder folder, ScalarType dtype = ScalarType.Float32);
 
+    /// <summary>The model that a folder's configuration describes, without weights: for its places and sizes.</summary>
+    /// <exception cref="CheckpointException">The configuration does not fit the family.</exception>
+    public abstract HookedModel Outline(ModelFolder folder);
+
     /// <summary>A tiny model with random weights from a seed: for tests, documentation and benchmarks.</summary>
     public abstract HookedModel Tiny(long seed = 0);
 }
@@ -45,6 +49,15 @@ public abstract class ModelFamily<TConfig> : ModelFamily where TConfig : class
             model.Dispose();
             throw;
         }
+    }
+
+    /// <inheritdoc/>
+    public override HookedModel Outline(ModelFolder folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var model = Build(ReadConfig(folder));
+        model.Card = new ModelCard { Family = Name, Name = folder.Name, Config = folder.Config, Labels = folder.Labels() };
+        return model;
     }
 
     /// <inheritdoc/>

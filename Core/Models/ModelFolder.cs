@@ -5,6 +5,8 @@ namespace Prisma.Core;
 /// <summary>A checkpoint folder: its configuration and its weights, whichever of the usual names they have.</summary>
 public sealed class ModelFolder
 {
+    private const string HookedConfig = "hooked_config.json";
+
     private static readonly string[] s_huggingFace =
         ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
@@ -14,11 +16,26 @@ public sealed class ModelFolder
     private ModelFolder(string path, string configFile, JsonElement config, string? weights) =>
         (Path, ConfigFile, Config, WeightsFile) = (path, configFile, config, weights);
 
+    /// <summary>The names under which weights are looked for, the first that is there being taken.</summary>
+    internal static IEnumerable<string> WeightNames => s_huggingFace.Concat(s_openClip);
+
+    /// <summary>The names of the layout that a file of weights belongs to.</summary>
+    internal static IEnumerable<string> WeightNamesLike(string file) => s_openClip.Contains(file) ? s_openClip : s_huggingFace;
+
     /// <summary>The folder.</summary>
     public string Path { get; }
 
-    /// <summary>The folder's own name.</summary>
-    public string Name => System.IO.Path.GetFileName(System.IO.Path.TrimEndingDirectorySeparator(System.IO.Path.GetFullPath(Path)));
+    /// <summary>The folder's own name; for a snapshot in the hub's cache, the repository's.</summary>
+    public string Name
+    {
+        get
+        {
+            var folder = new DirectoryInfo(System.IO.Path.GetFullPath(Path));
+            return folder.Parent is { Name: "snapshots", Parent.Name: var repository } && repository.StartsWith("models--", StringComparison.Ordinal)
+                ? repository["models--".Length..].Replace("--", "/", StringComparison.Ordinal)
+                : folder.Name;
+        }
+    }
 
     /// <summary>The configuration's file name: <c>config.json</c> or <c>open_clip_config.json</c>.</summary>
     public string ConfigFile { get; }
@@ -32,13 +49,14 @@ public sealed class ModelFolder
     /// <summary>The configuration's <c>model_type</c>, or empty.</summary>
     public string ModelType => TextOf("model_type");
 
-    /// <summary>The first of the configuration's <c>architectures</c>, or empty.</summary>
+    /// <summary>The first of the configuration's <c>architectures</c>, timm's <c>architecture</c>, or empty.</summary>
     public string Architecture =>
         Config.TryGetProperty("architectures", out var list) && list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0
-        && list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : "";
+        && list[0].ValueKind == JsonValueKind.String ? list[0].GetString()! : TextOf("architecture");
 
     /// <summary>
     /// Opens a folder. Where both configurations are there, the one whose weights are present is taken; with both, <c>config.json</c>.
+    /// ViT-Prisma's <c>hooked_config.json</c> counts where there is no other; one that names a <c>source</c> stands for that folder.
     /// </summary>
     /// <exception cref="CheckpointException">No folder, no configuration, or one that is no JSON.</exception>
     public static ModelFolder Open(string path)
@@ -46,9 +64,9 @@ public sealed class ModelFolder
         if (!Directory.Exists(path))
             throw new CheckpointException(File.Exists(path)
                 ? $"'{path}' is a file; a model is a folder with a config.json and its weights."
-                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights; downloading by name is not built.");
+                : $"There is no model folder '{path}'. Give a folder with a config.json and its weights.");
         if (Referred(path) is { } source) return Open(source);
-        var plain = Candidate(path, "config.json", s_huggingFace);
+        var plain = Candidate(path, "config.json", s_huggingFace) ?? Candidate(path, HookedConfig, s_huggingFace);
         var openClip = Candidate(path, "open_clip_config.json", s_openClip);
         var (file, weights) = (plain, openClip) switch
         {
@@ -64,16 +82,29 @@ public sealed class ModelFolder
         return new ModelFolder(path, file, document.RootElement.Clone(), weights);
     }
 
+    /// <summary>The same folder read by its other configuration, Hugging Face's or open_clip's; null where it has only one.</summary>
+    internal ModelFolder? Other()
+    {
+        var other = ConfigFile == "open_clip_config.json" ? Candidate(Path, "config.json", s_huggingFace) : Candidate(Path, "open_clip_config.json", s_openClip);
+        if (other is not { } found) return null;
+        using var document = Parse(System.IO.Path.Combine(Path, found.File));
+        return new ModelFolder(Path, found.File, document.RootElement.Clone(), found.Weights);
+    }
+
+    /// <summary>A configuration without a folder, for <see cref="ModelFamily.Outline"/>; the name is a path that need not exist.</summary>
+    public static ModelFolder OfConfig(string name, string configFile, JsonElement config) => new(name, configFile, config, null);
+
     /// <summary>Opens the weights.</summary>
     /// <exception cref="CheckpointException">There are none, or they are damaged.</exception>
     public TensorSource OpenWeights() => WeightsFile is { } file
         ? TensorSource.Open(file)
         : throw new CheckpointException(
-            $"'{Path}' has no weights: expected one of {string.Join(", ", ConfigFile == "config.json" ? s_huggingFace : s_openClip)}.");
+            $"'{Path}' has no weights: expected one of {string.Join(", ", ConfigFile == "open_clip_config.json" ? s_openClip : s_huggingFace)}.");
 
-    /// <summary>Class names by index, from <c>id2label</c>.</summary>
+    /// <summary>Class names by index, from <c>id2label</c> or timm's <c>label_names</c>.</summary>
     public IReadOnlyList<string> Labels()
     {
+        if (Config.TryGetProperty("label_names", out var names) && names.ValueKind == JsonValueKind.Array) return [.. names.EnumerateArray().Select(name => name.ToString())];
         if (!Config.TryGetProperty("id2label", out var map) || map.ValueKind != JsonValueKind.Object) return [];
         var pairs = map.EnumerateObject().Where(pair => int.TryParse(pair.Name, out _)).ToDictionary(pair => int.Parse(pair.Name), pair => pair.Value.ToString());
         return [.. Enumerable.Range(0, pairs.Count).Select(k => pairs.TryGetValue(k, out var label) ? label : $"class {k}")];
@@ -84,9 +115,9 @@ public sealed class ModelFolder
     {
         var plain = System.IO.Path.Combine(path, "config.json");
         if (File.Exists(plain)) return Candidate(path, "config.json", s_huggingFace) is { Weights: null } && SourceIn(plain) is { } named ? named : null;
-        var file = System.IO.Path.Combine(path, "hooked_config.json");
-        if (!File.Exists(file)) return null;
-        return SourceIn(file) ?? throw new CheckpointException($"'{file}' names no source folder, and '{path}' has no other configuration.");
+        var file = System.IO.Path.Combine(path, HookedConfig);
+        if (!File.Exists(file) || Candidate(path, HookedConfig, s_huggingFace) is { Weights: not null }) return null;
+        return SourceIn(file) ?? throw new CheckpointException($"'{file}' names no source folder, and '{path}' has neither weights nor another configuration.");
     }
 
     private static string? SourceIn(string file)

@@ -39,16 +39,16 @@ public sealed class ModelInput : IEnumerable<KeyValuePair<string, Tensor>>
 
     IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
 
-    // Aliases resolved, unknown names refused. An unnamed tensor of whole numbers goes to the tokens where a model takes both.
+    // Aliases resolved, unknown names refused, tensors brought to the model's device: copies belong to the caller's scope. An unnamed tensor of whole numbers goes to the tokens where a model takes both.
     internal ModelInput For(HookedModel model)
     {
-        var named = new ModelInput { Memory = Memory };
+        var (named, device) = (new ModelInput { Memory = Memory }, model.Device);
         foreach (var (given, tensor) in _tensors)
         {
             var name = s_unnamed.Contains(given) ? Unnamed(tensor, model.InputNames) : given == "text" ? "input_ids" : given;
             if (!model.InputNames.Contains(name))
                 throw new OptionsException($"{model.Card.Name} takes no input '{given}'. It takes: {string.Join(", ", model.InputNames)}.");
-            if (!named._tensors.TryAdd(name, tensor.to(model.Device))) throw new OptionsException($"The input '{name}' was given twice (once as '{given}').");
+            if (!named._tensors.TryAdd(name, tensor.device_type == device.type ? tensor : tensor.to(device))) throw new OptionsException($"The input '{name}' was given twice (once as '{given}').");
         }
         return named;
     }

@@ -51,8 +51,11 @@ public static class Processing
         if (head.Bias is { } bias) bias.Set(bias.Value - bias.Value.mean());
     }
 
-    // s ⊙ (W x + b): the scale moves into W and b first, since centring acts on what is written.
-    internal static void CenterWriting(Linear writer, Weight? scale)
+    /// <summary>
+    /// Takes from what a layer writes its mean over the width. s ⊙ (W x + b): a layer scale moves into W and b first, since centring acts on
+    /// what is written.
+    /// </summary>
+    public static void CenterWriting(Linear writer, Weight? scale = null)
     {
         var (matrix, bias) = (writer.Matrix.Value, writer.Bias?.Value);
         if (scale is not null)
@@ -65,9 +68,11 @@ public static class Processing
     }
 
     // b_O += W_O b_V; b_V = 0.
-    internal static void FoldValueBiases(Attention attention)
+    /// <summary>Moves the value biases of an attention module through its output matrix into the output bias.</summary>
+    public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
+        if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
         var output = attention.Out.EnsureBias();
         var read = (attention.Heads + attention.KeyHeads) * attention.HeadWidth;
         var values = bias.Value.narrow(0, read, attention.KeyHeads * attention.HeadWidth);

@@ -13,11 +13,14 @@ public sealed record VerifiedTensor(string Key, string? Place, double MaxError, 
 
 /// <summary>
 /// Compares a model with reference tensors, place by place in forward order, so that the first divergence is named. Reference files hold
-/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c> or argument names) and either places by their full names or the short
-/// names <c>resid_post.3</c>, <c>pattern.3</c>, <c>attn_out.3</c>, <c>mlp_out_raw.3</c> and output names.
+/// inputs (<c>input</c>, <c>vision.input</c>, <c>interp.input</c>, <c>vision.interp.input</c>, <c>image.input</c> or argument names) and either places by their
+/// full names or the short names <c>resid_post.3</c>, <c>pattern.3</c>, <c>attn_out.3</c>, <c>mlp_out_raw.3</c> and output names.
 /// </summary>
 public static partial class Verification
 {
+    // Runs of the same weights on another input: another size, a still picture instead of a clip.
+    private static readonly string[] s_runs = ["interp.", "image."];
+
     private static readonly Dictionary<string, string> s_short = new(StringComparer.Ordinal)
     {
         ["resid_pre"] = Site.ResidPre.Name,
@@ -30,16 +33,29 @@ public static partial class Verification
         ["embeddings"] = Site.FullEmbed.Name,
         ["projected"] = Site.PostHead.Name,
         ["ln_post"] = Site.LnFinal.Name,
+        ["temporal_attn_out"] = Site.TemporalModuleOut.Name,
+        ["temporal_dense"] = Site.TemporalOut.Name,
+        ["spatial_attn_out"] = Site.AttnModuleOut.Name,
+        ["spatial_pattern"] = Site.Pattern.Name,
+        ["pos_embed"] = Site.PosEmbed.Name,
+    };
+
+    // Outside the blocks: attention pooling.
+    private static readonly Dictionary<string, string> s_shortOfPool = new(StringComparer.Ordinal)
+    {
+        ["pattern"] = Site.PoolPattern.Name,
+        ["attn_out"] = Site.AttnOut.Name,
+        ["mlp_out"] = Site.MlpOut.Name,
+        ["out"] = Site.PoolOut.Name,
     };
 
     /// <summary>Runs the model on the file's inputs and compares every tensor that has a counterpart.</summary>
     /// <exception cref="CheckpointException">The file has no input for this model.</exception>
     public static IReadOnlyList<VerifiedTensor> Compare(HookedModel model, TensorSource expected, double atol = 1e-5, double rtol = 1e-5)
     {
-        var groups = expected.Tensors.GroupBy(tensor => tensor.Name.StartsWith("interp.", StringComparison.Ordinal) ? "interp." : "").ToList();
         var rows = new List<VerifiedTensor>();
-        foreach (var group in groups)
-            rows.AddRange(CompareRun(model, group.ToDictionary(tensor => tensor.Name[group.Key.Length..], StringComparer.Ordinal), group.Key, atol, rtol));
+        foreach (var group in expected.Tensors.GroupBy(tensor => RunOf(tensor.Name)))
+            rows.AddRange(CompareRun(model, group.ToDictionary(tensor => group.Key.Length == 0 ? tensor.Name : tensor.Name.Replace(group.Key, "", StringComparison.Ordinal), StringComparer.Ordinal), group.Key, atol, rtol));
         return rows;
     }
 
@@ -77,6 +93,10 @@ public static partial class Verification
         return rows;
     }
 
+    // "interp." before a key, or behind the name of a tower, tells a second run, on another picture size.
+    private static string RunOf(string key) =>
+        s_runs.FirstOrDefault(run => key.StartsWith(run, StringComparison.Ordinal) || key.Contains("." + run, StringComparison.Ordinal), "");
+
     private static VerifiedTensor Row(string key, string place, Tensor got, Tensor want, double atol, double rtol)
     {
         using var scope = NewDisposeScope();
@@ -102,11 +122,11 @@ public static partial class Verification
     private static string PlaceOf(string key)
     {
         var match = ShortName().Match(key);
-        if (!match.Success || !s_short.TryGetValue(match.Groups["kind"].Value, out var kind)) return key;
-        var layer = match.Groups["layer"];
-        return match.Groups["part"].Value + (layer.Success ? $"blocks.{layer.Value}." : "") + kind;
+        var (part, pool, layer) = (match.Groups["part"].Value, match.Groups["pool"].Success, match.Groups["layer"]);
+        if (!match.Success || !(pool ? s_shortOfPool : s_short).TryGetValue(match.Groups["kind"].Value, out var kind)) return key;
+        return part + (pool ? "head." : layer.Success ? $"blocks.{layer.Value}." : "") + kind;
     }
 
-    [GeneratedRegex(@"^(?<part>(vision|text|predictor)\.)?(?<kind>[a-z_]+)(\.(?<layer>\d+))?$")]
+    [GeneratedRegex(@"^(?<part>(vision|text|predictor)\.)?(?<pool>(head|attn_pool)\.)?(?<kind>[a-z_]+)(\.(?<layer>\d+))?$")]
     private static partial Regex ShortName();
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -8,6 +9,9 @@ namespace Prisma.Core;
 /// </summary>
 public sealed class WeightMap
 {
+    /// <summary>In <see cref="Stack(string, string[])"/>: zeros in place of a tensor, such as the bias that keys lack.</summary>
+    public const string Zeros = "";
+
     private readonly List<Rule> _rules = [];
     private readonly List<string> _ignored = [];
     private readonly string _to, _from;
@@ -27,25 +31,31 @@ public sealed class WeightMap
     /// <summary><c>to.weight</c> and <c>to.bias</c> from <c>from.weight</c> and <c>from.bias</c>.</summary>
     public WeightMap Pair(string to, string from) => Copy(to + ".weight", from + ".weight").Copy(to + ".bias", from + ".bias");
 
-    /// <summary>Several tensors, one under another along the first axis, fill one weight: separate q, k and v of one fused matrix.</summary>
-    public WeightMap Stack(string to, params string[] from)
+    /// <summary>
+    /// Several tensors, one under another along the first axis, fill one weight: separate q, k and v of one fused matrix. Parts that are
+    /// <see cref="Zeros"/> share evenly what the tensors leave.
+    /// </summary>
+    public WeightMap Stack(string to, params string[] from) => Stack(to, null, from);
+
+    /// <summary>The same, each tensor changed first.</summary>
+    public WeightMap Stack(string to, Func<Tensor, Tensor>? via, params string[] from)
     {
-        _rules.Add(new Rule(_to + to, [.. from.Select(name => _from + name)], null));
+        _rules.Add(new Rule(_to + to, [.. from.Select(name => name == Zeros ? Zeros : _from + name)], via));
         return this;
     }
 
-    /// <summary>The same, where each tensor is changed before.</summary>
-    public WeightMap StackVia(string to, Func<Tensor, Tensor> via, params string[] from)
-    {
-        _rules.Add(new Rule(_to + to, [.. from.Select(name => _from + name)], via));
-        return this;
-    }
-
-    /// <summary>One number everywhere in a weight that the checkpoint lacks.</summary>
-    public WeightMap Constant(string to, double value, string because)
+    /// <summary>A weight that no tensor fills because the reference computes as if it had this value everywhere.</summary>
+    public WeightMap Fill(string to, double value, string because)
     {
         ArgumentException.ThrowIfNullOrEmpty(because);
         _rules.Add(new Rule(_to + to, [], null, value));
+        return this;
+    }
+
+    /// <summary>A weight that the checkpoint does not store because the reference computes it, such as a fixed position table.</summary>
+    public WeightMap Compute(string to, Func<Tensor> make)
+    {
+        _rules.Add(new Rule(_to + to, [], null) { Make = make });
         return this;
     }
 
@@ -86,60 +96,74 @@ public sealed class WeightMap
             if (!weights.ContainsKey(rule.To)) throw new InvalidOperationException($"The weight map fills '{rule.To}', which the model lacks.");
             if (!rules.TryAdd(rule.To, rule)) throw new InvalidOperationException($"The weight map fills '{rule.To}' twice.");
         }
-        Report(weights, rules, source);
+        var faults = Faults(weights, rules, source);
         using var gradless = no_grad();
-        foreach (var (name, weight) in weights) Fill(weight, rules[name], source, dtype);
+        foreach (var (name, weight) in weights)
+        {
+            var rule = rules[name];
+            if (rule.Via is null && faults.Count == 0) Fill(weight, rule, source, dtype);
+            if (rule.Via is not null && rule.Tensors.All(source.Contains) && FillChanged(weight, rule, source, dtype) is { } misfit) faults.Add(misfit);
+        }
+        if (faults.Count > 0) throw new CheckpointException($"{source.Path}: {string.Join("; ", faults)}.");
     }
 
-    private void Report(Dictionary<string, Weight> weights, Dictionary<string, Rule> rules, TensorSource source)
+    private List<string> Faults(Dictionary<string, Weight> weights, Dictionary<string, Rule> rules, TensorSource source)
     {
         var faults = new List<string>();
         var unmapped = weights.Keys.Where(name => !rules.ContainsKey(name)).ToList();
         if (unmapped.Count > 0) throw new InvalidOperationException($"The weight map fills nothing into {string.Join(", ", unmapped)}.");
-        var missing = rules.Values.SelectMany(rule => rule.From).Where(name => !source.Contains(name)).Order().ToList();
+        var missing = rules.Values.SelectMany(rule => rule.Tensors).Where(name => !source.Contains(name)).Order().ToList();
         if (missing.Count > 0) faults.Add($"{missing.Count} tensors are missing ({Some(missing)})");
-        var used = rules.Values.SelectMany(rule => rule.From).ToHashSet(StringComparer.Ordinal);
+        var used = rules.Values.SelectMany(rule => rule.Tensors).ToHashSet(StringComparer.Ordinal);
         var unused = source.Names.Where(name => !used.Contains(name) && !_ignored.Any(pattern => Glob.Matches(pattern, name))).Order().ToList();
         if (unused.Count > 0) faults.Add($"{unused.Count} tensors have no use in this architecture ({Some(unused)})");
         foreach (var (name, rule) in rules)
-            if (rule.Via is null && rule.Constant is null && rule.From.All(source.Contains) && Misfit(weights[name], [.. rule.From.Select(source.Get)]) is { } misfit)
+            if (rule.Via is null && rule.Value is null && rule.Make is null && rule.Tensors.All(source.Contains)
+                && Misfit(weights[name], [.. rule.Tensors.Select(source.Get)], rule.ZeroParts) is { } misfit)
                 faults.Add(misfit);
-        if (faults.Count > 0) throw new CheckpointException($"{source.Path}: {string.Join("; ", faults)}.");
+        return faults;
     }
 
-    private static string? Misfit(Weight weight, StoredTensor[] tensors)
+    private static string? Misfit(Weight weight, StoredTensor[] tensors, int zeroParts)
     {
-        var rest = weight.Shape.Skip(1).Aggregate(1L, (product, size) => product * size);
-        var fits = tensors.Sum(tensor => tensor.Count) == weight.Count
-            && (tensors.Length == 1 ? Squeezed(tensors[0].Shape).SequenceEqual(Squeezed(weight.Shape)) : tensors.All(tensor => tensor.Count % rest == 0));
-        return fits ? null : $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}]";
+        var rest = Squeezed(weight.Shape.Skip(1));
+        var left = weight.Count - tensors.Sum(tensor => tensor.Count);
+        var fits = (zeroParts == 0 ? left == 0 : left > 0 && left % zeroParts == 0)
+            && (tensors.Length == 1 && zeroParts == 0 ? Squeezed(tensors[0].Shape).SequenceEqual(Squeezed(weight.Shape)) : tensors.All(tensor => Squeezed(tensor.Shape.Skip(1)).SequenceEqual(rest)));
+        return fits ? null : Misfit(weight, tensors);
     }
+
+    private static string Misfit(Weight weight, IEnumerable<StoredTensor> tensors) =>
+        $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}]";
 
     // A class token may be stored as [1, 1, d] or [d].
-    private static IEnumerable<long> Squeezed(IReadOnlyList<long> shape) => shape.Where(size => size != 1);
+    private static IEnumerable<long> Squeezed(IEnumerable<long> shape) => shape.Where(size => size != 1);
 
     private static void Fill(Weight weight, Rule rule, TensorSource source, ScalarType dtype)
     {
         using var scope = NewDisposeScope();
-        if (rule.Constant is { } number)
+        if (rule.Value is { } value)
         {
-            weight.Set(full([.. weight.Shape], number, dtype));
+            weight.Set(full([.. weight.Shape], value, dtype));
             return;
         }
-        if (rule.Via is { } via)
+        if (rule.Make is { } make)
         {
-            var parts = rule.From.Select(name => via(source.Get(name).ToTensor())).ToArray();
-            var changed = parts.Length == 1 ? parts[0] : cat(parts);
-            if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray()))
-                throw new CheckpointException($"{source.Path}: '{rule.From[0]}' [{string.Join(", ", changed.shape)}] does not fill [{string.Join(", ", weight.Shape)}].");
-            weight.Set(changed.to(dtype).contiguous());
+            weight.Set(make().to(dtype));
             return;
         }
         var target = empty([.. weight.Shape], dtype);
         var flat = target.view(-1);
         long start = 0;
+        var zeros = rule.ZeroParts == 0 ? 0 : (weight.Count - rule.Tensors.Sum(name => source.Get(name).Count)) / rule.ZeroParts;
         foreach (var name in rule.From)
         {
+            if (name == Zeros)
+            {
+                flat.narrow(0, start, zeros).zero_();
+                start += zeros;
+                continue;
+            }
             var stored = source.Get(name);
             if (stored.Count > 0) stored.ReadInto(flat.narrow(0, start, stored.Count));
             start += stored.Count;
@@ -147,7 +171,34 @@ public sealed class WeightMap
         weight.Set(target);
     }
 
+    // What is wrong, or null. A tensor of another rank makes the change itself fail.
+    private static string? FillChanged(Weight weight, Rule rule, TensorSource source, ScalarType dtype)
+    {
+        using var scope = NewDisposeScope();
+        var stored = rule.Tensors.Select(source.Get).ToList();
+        try
+        {
+            var parts = stored.Select(tensor => rule.Via!(tensor.ToTensor())).ToList();
+            var changed = parts.Count == 1 ? parts[0] : cat(parts, 0);
+            if (!changed.shape.AsSpan().SequenceEqual(weight.Shape.ToArray())) return Misfit(weight, stored);
+            weight.Set(changed.to(dtype).contiguous());
+            return null;
+        }
+        catch (ExternalException)
+        {
+            return Misfit(weight, stored);
+        }
+    }
+
     private static string Some(List<string> names) => string.Join(", ", names.Take(6)) + (names.Count > 6 ? ", …" : "");
 
-    private sealed record Rule(string To, string[] From, Func<Tensor, Tensor>? Via, double? Constant = null);
+    private sealed record Rule(string To, string[] From, Func<Tensor, Tensor>? Via, double? Value = null)
+    {
+        internal IEnumerable<string> Tensors => From.Where(name => name != Zeros);
+
+        internal int ZeroParts => From.Count(name => name == Zeros);
+
+        /// <summary>What computes the value where the checkpoint does not have it.</summary>
+        internal Func<Tensor>? Make { get; init; }
+    }
 }

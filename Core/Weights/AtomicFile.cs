@@ -74,6 +74,34 @@ public sealed class AtomicFile : IDisposable
         file.Commit();
     }
 
+    /// <summary>Writes a file through something that takes a name and no stream: it gets a temporary name with the same ending.</summary>
+    /// <exception cref="PrismaException">The file exists and may not be replaced, or the place cannot be written.</exception>
+    public static void WriteNamed(string path, Action<string> write, ExistingFile existing = ExistingFile.Refuse)
+    {
+        ArgumentNullException.ThrowIfNull(write);
+        CheckTarget(path, existing);
+        var full = System.IO.Path.GetFullPath(path);
+        var folder = System.IO.Path.GetDirectoryName(full)!;
+        var temporary = System.IO.Path.Combine(folder,
+            $".{System.IO.Path.GetFileNameWithoutExtension(full)}.{Environment.ProcessId}-{Interlocked.Increment(ref _counter)}.tmp{System.IO.Path.GetExtension(full)}");
+        Unfinished[temporary] = true;
+        try
+        {
+            Directory.CreateDirectory(folder);
+            write(temporary);
+            CheckTarget(path, existing);
+            File.Move(temporary, full, overwrite: existing == ExistingFile.Replace);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Explain(full, e);
+        }
+        finally
+        {
+            Remove(temporary);
+        }
+    }
+
     /// <summary>Writes bytes.</summary>
     public static void WriteBytes(string path, ReadOnlyMemory<byte> content, ExistingFile existing = ExistingFile.Refuse) =>
         Write(path, stream => stream.Write(content.Span), existing, content.Length);

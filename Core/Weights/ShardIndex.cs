@@ -32,6 +32,9 @@ internal static class ShardIndex
         }
     }
 
+    /// <summary>The files that an index names, each once.</summary>
+    public static IReadOnlyList<string> FilesOf(string path) => [.. ReadMap(path).Values.Distinct(StringComparer.Ordinal)];
+
     private static Dictionary<string, string> ReadMap(string path)
     {
         byte[] json;

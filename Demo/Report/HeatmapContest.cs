@@ -12,7 +12,7 @@ namespace Prisma.Demo;
 /// <param name="ScoredOn">The scoring scenes.</param>
 /// <param name="Choosing">Methods and baselines on the choosing scenes, per kind of question, all together last.</param>
 /// <param name="Tables">The same on the scoring scenes.</param>
-/// <param name="LeftOut">The methods that take too many passes.</param>
+/// <param name="LeftOut">The methods that take too many passes or too long beside them.</param>
 public sealed record HeatmapContest(string Best, ContestScenes ChosenOn, ContestScenes ScoredOn, IReadOnlyList<ContestTable> Choosing, IReadOnlyList<ContestTable> Tables,
     IReadOnlyList<string> LeftOut)
 {
@@ -37,7 +37,7 @@ public sealed record HeatmapContest(string Best, ContestScenes ChosenOn, Contest
         var scoredOn = ContestScenes.Draw(model, SceneSplit.Scoring, options.Scoring, options.ScoringWrong, stop);
         var (choosing, scoring) = (ContestQuestion.About(chosenOn, model.Card.Labels), ContestQuestion.About(scoredOn, model.Card.Labels));
         var layout = model.LayoutOf(choosing[0].Pictures[0].Pixels.unsqueeze(0))!;
-        var entrants = asked.Where(method => method.Passes(layout, judging.Attribution) <= options.MostPasses).ToList();
+        var entrants = asked.Where(method => !method.WorksLong && method.Passes(layout, judging.Attribution) <= options.MostPasses).ToList();
         var second = PassTime(model, choosing[0].Pictures[0]);
         var first = Score(model, choosing, entrants, "choosing", second, judging, progress, stop);
         var best = Judge.Best(first.Single(table => table.Question == OfChosen).Scores).Method;

@@ -15,11 +15,15 @@ public static class DemoSae
     /// <summary>Trains on scenes that the model was trained on and measures on held-out ones. The caller disposes the result.</summary>
     /// <param name="model">Takes pixels [B, 3, 64, 64] as <see cref="SceneBatch"/> holds them.</param>
     /// <param name="options">The recipe.</param>
-    /// <param name="progress">Told every 50 steps.</param>
+    /// <param name="progress">Told now and then.</param>
     /// <param name="stop">Ends the run with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="SiteNotFoundException">The model has no such layer.</exception>
     /// <exception cref="OptionsException">The options do not hold.</exception>
-    public static TrainedSae Train(HookedModel model, DemoSaeOptions options, IProgress<TrainProgress>? progress = null, CancellationToken stop = default)
+    public static TrainedSae Train(HookedModel model, DemoSaeOptions options, ITrainSink progress, CancellationToken stop = default) =>
+        Train(model, options, (split, first, count) => tensor(SceneBatch.Draw(split, first, count).Pixels, [count, 3, Scene.Width, Scene.Width]), ModelName, progress, stop);
+
+    /// <summary>The same on other inputs than scenes, such as clips.</summary>
+    internal static TrainedSae Train(HookedModel model, DemoSaeOptions options, DemoInputs inputs, string modelName, ITrainSink progress, CancellationToken stop)
     {
         if (options.TrainingScenes < 1 || options.HeldOut < 1)
             throw new OptionsException($"TrainingScenes = {options.TrainingScenes} and HeldOut = {options.HeldOut} must be at least 1.");
@@ -32,17 +36,12 @@ public static class DemoSae
             Outputs = 0,
             Reads = [site],
             Writes = [site],
-            Origin = new Provenance { ModelName = ModelName, HookName = site.ToString(), Scope = TokenScope.All },
+            Origin = new Provenance { ModelName = modelName, HookName = site.ToString(), Scope = TokenScope.All },
         };
-        Coder coder;
-        using (Tensor tokens = Tokens(model, site, options.TrainingScenes, stop))
-        {
-            coder = SmallTrainer.Train(
-                tokens, new SmallTrainerOptions { Features = options.Features, K = options.K, Steps = options.Steps, Seed = options.Seed }, card, progress, stop);
-        }
+        Coder coder = Fitted(Tokens(model, site, inputs, options.TrainingScenes, stop), options, card, progress, stop);
         try
         {
-            return new TrainedSae(coder, options, Measure(model, coder, site, options.HeldOut, stop));
+            return new TrainedSae(coder, options, Measure(model, coder, site, inputs, options.HeldOut, stop));
         }
         catch
         {
@@ -51,12 +50,22 @@ public static class DemoSae
         }
     }
 
+    /// <summary>Takes over the tokens.</summary>
+    private static Coder Fitted(Tensor tokens, DemoSaeOptions options, CoderCard card, ITrainSink progress, CancellationToken stop)
+    {
+        string place = card.Reads[0].ToString();
+        using var data = new MatrixSource(new Dictionary<string, Tensor> { [place] = tokens }, options.Seed);
+        var job = new TrainJob { Name = "demo-sae", Reads = [place], Writes = [place], Features = options.Features, Settings = options.Settings };
+        using CoderTraining run = Trainer.Fit([job], data, options.Run, progress, stop: stop).Single();
+        return (Coder)run.Coder.Freeze(card);
+    }
+
     /// <summary>[scenes · tokens, d]: what the place holds on training scenes.</summary>
-    private static Tensor Tokens(HookedModel model, HookSite site, int scenes, CancellationToken stop)
+    private static Tensor Tokens(HookedModel model, HookSite site, DemoInputs inputs, int scenes, CancellationToken stop)
     {
         Tensor? all = null;
         long row = 0;
-        foreach (Tensor x in Activations(model, site, SceneSplit.Training, scenes, stop))
+        foreach (Tensor x in Activations(model, site, inputs, SceneSplit.Training, scenes, stop))
         {
             using (x)
             {
@@ -70,40 +79,40 @@ public static class DemoSae
         return all!;
     }
 
-    private static FidelityReport Measure(HookedModel model, Coder coder, HookSite site, int scenes, CancellationToken stop)
+    private static FidelityReport Measure(HookedModel model, Coder coder, HookSite site, DemoInputs inputs, int scenes, CancellationToken stop)
     {
         var fidelity = new Fidelity(coder);
         TokenLayout? layout = null;
-        foreach (Tensor x in Activations(model, site, SceneSplit.HeldOut, scenes, stop))
+        foreach (Tensor x in Activations(model, site, inputs, SceneSplit.HeldOut, scenes, stop))
         {
             using (x)
             {
-                layout ??= LayoutOf(model);
+                layout ??= LayoutOf(model, inputs);
                 fidelity.Add(x, layout);
             }
         }
         return fidelity.Report();
     }
 
-    private static TokenLayout? LayoutOf(HookedModel model)
+    private static TokenLayout? LayoutOf(HookedModel model, DemoInputs inputs)
     {
-        using Tensor blank = zeros(1, 3, Scene.Width, Scene.Width);
-        return model.LayoutOf(blank);
+        using Tensor one = inputs(SceneSplit.HeldOut, 0, 1);
+        return model.LayoutOf(one);
     }
 
     /// <summary>What the place holds, [up to 100, tokens, d] at a time; the caller disposes each.</summary>
-    private static IEnumerable<Tensor> Activations(HookedModel model, HookSite site, SceneSplit split, int scenes, CancellationToken stop)
+    private static IEnumerable<Tensor> Activations(HookedModel model, HookSite site, DemoInputs inputs, SceneSplit split, int scenes, CancellationToken stop)
     {
         HookPlan plan = HookPlan.Empty.Keep(site).StopAfter(site);
         for (int first = 0; first < scenes; first += ScenesPerPass)
         {
             stop.ThrowIfCancellationRequested();
-            yield return Pass(SceneBatch.Draw(split, first, Math.Min(ScenesPerPass, scenes - first)));
+            yield return Pass(first, Math.Min(ScenesPerPass, scenes - first));
         }
 
-        Tensor Pass(SceneBatch batch)
+        Tensor Pass(int first, int count)
         {
-            using Tensor pixels = tensor(batch.Pixels, [batch.Scenes.Count, 3, Scene.Width, Scene.Width]);
+            using Tensor pixels = inputs(split, first, count);
             using Recording recording = model.Run(pixels, plan);
             return recording.Cache.Take(site);
         }

@@ -67,6 +67,18 @@ public sealed record DemoVitOptions
     /// <summary>Patches per side of the picture.</summary>
     public int Grid => Scene.Width / Patch;
 
+    internal TrainingRecipe Recipe => new()
+    {
+        Steps = Steps,
+        BatchSize = BatchSize,
+        Shards = Shards,
+        WarmUp = WarmUp,
+        MatrixLearningRate = MatrixLearningRate,
+        LearningRate = LearningRate,
+        WeightDecay = WeightDecay,
+        GradientNorm = GradientNorm,
+    };
+
     /// <summary>Reports every fault at once.</summary>
     /// <exception cref="Prisma.Core.OptionsException">Some option is out of range or does not fit another.</exception>
     public void Validate()

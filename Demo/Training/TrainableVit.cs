@@ -71,18 +71,8 @@ internal sealed class TrainableVit : IDisposable
         _patchBias.Dispose();
     }
 
-    /// <summary>
-    /// Matrices are normal with a deviation of 0.8 / √inputs; what writes to the residual stream starts smaller, so that depth does not
-    /// blow it up, and the classifier near zero.
-    /// </summary>
-    private Tensor Initial(string name, long[] shape, Generator random)
-    {
-        if (name == "pos_embed") return tensor(PositionCode(Options.Grid, Options.Width)).view(shape);
-        if (shape.Length is 1 or 3) return full(shape, shape.Length == 1 && name.EndsWith("weight", StringComparison.Ordinal) ? 1.0 : 0.0);
-        double deviation = name == "head.weight" ? 0.02 : 0.8 / Math.Sqrt(shape[1..].Aggregate(1L, (product, size) => product * size));
-        if (name.EndsWith("out.weight", StringComparison.Ordinal)) deviation *= 1.5 / Math.Sqrt(2 * Options.Layers);
-        return randn(shape, generator: random).clamp_(-2, 2).mul_(deviation);
-    }
+    private Tensor Initial(string name, long[] shape, Generator random) =>
+        name == "pos_embed" ? tensor(PositionCode(Options.Grid, Options.Width)).view(shape) : StartValues.Of(name, shape, Options.Layers, random);
 
     /// <summary>[1 + grid², width]: zeros for the class token; sines and cosines of row and column for the patches. A start that training changes.</summary>
     private static float[] PositionCode(int grid, int width)

@@ -33,7 +33,7 @@ public sealed class TrainedSae : IDisposable
             ["mse"] = all.Mse,
             ["dead_share"] = DeadShare,
         };
-        var training = new Dictionary<string, JsonNode?> { ["image_size"] = Scene.Width, ["seed"] = Options.Seed };
+        var training = new Dictionary<string, JsonNode?> { ["image_size"] = Options.Pixels, ["seed"] = Options.Seed };
         PrismaWriter.Write(folder, Coder, metrics, training, ExistingFile.Replace);
         AtomicFile.WriteText(Path.Combine(folder, "README.md"), Readme() + "\n", ExistingFile.Replace);
     }
@@ -45,10 +45,10 @@ public sealed class TrainedSae : IDisposable
     {
         string rows = string.Join('\n', Fidelity.Rows.Select(row => $"| {row.Tokens} | {row.Count} | {row.ExplainedVariance:P1} | {row.L0:F1} | {row.Cosine:F3} |"));
         return $"""
-            # A sparse autoencoder on the demo's ViT
+            # A sparse autoencoder on {Options.Subject}
 
-            Reads the residual stream after block {Options.Layer} (`{Coder.Card.Reads[0]}`), class token and patches; {Fidelity.Features} features, the {Options.K} largest
-            of each token active. Stored as ViT-Prisma stores its SAEs. On {Options.HeldOut} held-out scenes:
+            Reads the residual stream after block {Options.Layer} (`{Coder.Card.Reads[0]}`), {Options.TokensRead}; {Fidelity.Features} features, the {Options.K} largest
+            of each token active. Stored as ViT-Prisma stores its SAEs. On {Options.HeldOut} held-out {Options.Examples}:
 
             | tokens | vectors | explained variance | L0 | cosine |
             | --- | --- | --- | --- | --- |
@@ -56,7 +56,7 @@ public sealed class TrainedSae : IDisposable
 
             {Fidelity.DeadFeatures} of {Fidelity.Features} features ({DeadShare:P1}) never fire there.
 
-            Made by `./prisma demo train sae`: the tokens of {Options.TrainingScenes} training scenes, {Options.Steps} steps, seed {Options.Seed}. The weights are under the
+            Made by `./prisma {Options.Verb}`: the tokens of {Options.TrainingScenes} training {Options.Examples}, {Options.Steps} steps, seed {Options.Seed}. The weights are under the
             project's licence.
             """;
     }

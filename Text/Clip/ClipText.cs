@@ -44,7 +44,10 @@ public sealed class ClipText : Module
     /// <param name="ids">Token ids, whole numbers [B, P] with P ≤ context.</param>
     /// <param name="mask">1 for tokens, 0 for padding [B, P], or null: every token may be looked at.</param>
     /// <param name="run">The run.</param>
-    /// <returns>The stream after the final norm [B, P, d], the pooled token [B, d] and its projection [B, e] where there is one.</returns>
+    /// <returns>
+    /// The stream after the final norm [B, P, d], the pooled token [B, d] and its projection [B, e] where there is one; or the projection
+    /// as the pooled state, and null.
+    /// </returns>
     /// <exception cref="ShapeException">Too many tokens, an id outside the vocabulary, or a mask that does not fit.</exception>
     public (Tensor LastHidden, Tensor Pooled, Tensor? Projected) Forward(Tensor ids, Tensor? mask, HookRun run)
     {
@@ -54,7 +57,9 @@ public sealed class ClipText : Module
         foreach (var block in _blocks) x = block.Forward(x, run, context);
         x = _lnFinal.Pass(_norm.Forward(x, run), run);
         var pooled = Pool(x, ids);
-        return (x, pooled, _head is null || _postHead is null ? null : _postHead.Pass(_head.Forward(pooled), run));
+        if (_head is null || _postHead is null) return (x, pooled, null);
+        var projected = _postHead.Pass(_head.Forward(pooled), run);
+        return Config.PoolsProjected ? (x, projected, null) : (x, pooled, projected);
     }
 
     /// <inheritdoc/>

@@ -47,6 +47,9 @@ public sealed record ClipTextConfig
     /// <summary>Whether the projection has a bias.</summary>
     public bool ProjectionBias { get; init; }
 
+    /// <summary>Whether the reference calls the projected state the pooled one, as SigLIP's does.</summary>
+    public bool PoolsProjected { get; init; }
+
     /// <summary>Reads Hugging Face's layout: a <c>text_config</c>, or the whole configuration of a text model.</summary>
     /// <param name="json">The object; its reading is finished here.</param>
     /// <param name="projection">The width of the joint embedding; 0 for none, null for this object's own <c>projection_dim</c>.</param>

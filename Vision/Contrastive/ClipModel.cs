@@ -5,23 +5,25 @@ using static TorchSharp.torch;
 namespace Prisma.Vision;
 
 /// <summary>
-/// CLIP with both towers, the parts <c>vision</c> and <c>text</c>. A tower without input is not run. Outputs: image_embeds and
-/// text_embeds [B, e] with length 1, logits_per_image [images, texts] and its transpose logits_per_text, and each tower's
-/// last_hidden_state and pooler_output under the tower's name.
+/// A model of pictures and texts with both towers, such as CLIP: the parts <c>vision</c> and <c>text</c>. A tower without input is not
+/// run. Outputs: image_embeds and text_embeds [B, e] with length 1, logits_per_image [images, texts] and its transpose logits_per_text,
+/// and each tower's last_hidden_state and pooler_output under the tower's name.
 /// </summary>
 public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
 {
-    private readonly ClipVision _vision;
+    private readonly ImageTower _vision;
     private readonly ClipText _text;
     private readonly Weight _scale;
     private readonly Weight? _bias;
 
-    /// <summary>Declares everything of the configurations, without values; both towers need a projection.</summary>
-    public ClipModel(ClipVisionConfig vision, ClipTextConfig text, bool logitBias = false)
+    /// <summary>Takes over the image tower and declares the rest, without values; both towers must reach the joint space.</summary>
+    public ClipModel(ImageTower vision, ClipTextConfig text, bool logitBias = false)
     {
-        if (vision.Projection != text.Projection || vision.Projection == 0)
-            throw new CheckpointException($"CLIP: the towers project to {vision.Projection} and {text.Projection}; both must reach the same joint space.");
-        _vision = PartChild(Part.Vision, new ClipVision(vision));
+        ArgumentNullException.ThrowIfNull(vision);
+        ArgumentNullException.ThrowIfNull(text);
+        if (vision.JointWidth != text.Projection || text.Projection == 0)
+            throw new CheckpointException($"The towers project to {vision.JointWidth} and {text.Projection}; both must reach the same joint space.");
+        _vision = PartChild(Part.Vision, vision);
         _text = PartChild(Part.Text, new ClipText(text));
         _scale = Declare("logit_scale");
         _bias = logitBias ? Declare("logit_bias") : null;
@@ -49,7 +51,7 @@ public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
     public Norm FinalNorm => _vision.FinalNorm;
 
     /// <inheritdoc/>
-    public Linear? Readout => _vision.Projection;
+    public Linear? Readout => _vision.Readout;
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => input.Has("pixel_values") ? _vision.LayoutOf(input["pixel_values"]) : null;
@@ -64,13 +66,13 @@ public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
         if (seesImages)
         {
             var (hidden, pooled, projected) = _vision.Forward(input["pixel_values"], run);
-            images = nn.functional.normalize(projected!);
-            towers.With("vision.last_hidden_state", hidden).With("vision.pooler_output", pooled);
+            images = nn.functional.normalize(projected ?? pooled!);
+            towers.With("vision.last_hidden_state", hidden).With("vision.pooler_output", pooled!);
         }
         if (seesTexts)
         {
             var (hidden, pooled, projected) = _text.Forward(input["input_ids"], input.Has("attention_mask") ? input["attention_mask"] : null, run);
-            texts = nn.functional.normalize(projected!);
+            texts = nn.functional.normalize(projected ?? pooled);
             towers.With("text.last_hidden_state", hidden).With("text.pooler_output", pooled);
         }
         return Compare(images, texts).With(towers);

@@ -8,7 +8,7 @@ namespace Prisma.Vision;
 /// the class token projected into the joint space. The final norm is applied to all tokens, so that its places see them; each token's
 /// norm depends on that token alone.
 /// </summary>
-public sealed class ClipVision : Module
+public sealed class ClipVision : ImageTower
 {
     private readonly PatchEmbed _patch;
     private readonly Weight _cls, _pos;
@@ -49,21 +49,21 @@ public sealed class ClipVision : Module
     /// <summary>The configuration.</summary>
     public ClipVisionConfig Config { get; }
 
-    /// <summary>The norm before the projection.</summary>
-    public Norm FinalNorm => _norm;
+    /// <inheritdoc/>
+    public override int JointWidth => Config.Projection;
 
-    /// <summary>The projection into the joint space, or null.</summary>
-    public Linear? Projection => _head;
+    /// <inheritdoc/>
+    public override Norm FinalNorm => _norm;
 
-    /// <summary>The token that the projection reads; null where it reads the mean of the patches.</summary>
-    public int? ReadToken => Config.MeanPooling ? null : 0;
+    /// <inheritdoc/>
+    public override Linear? Readout => _head;
 
-    /// <summary>Runs the tower on pixels [B, C, H, W].</summary>
-    /// <returns>
-    /// The stream after the last block [B, P, d], without the final norm as in the reference; the pooled state after that norm [B, d];
-    /// its projection [B, e] where there is one.
-    /// </returns>
-    public (Tensor LastHidden, Tensor Pooled, Tensor? Projected) Forward(Tensor pixels, HookRun run)
+    /// <inheritdoc/>
+    public override int? ReadToken => Config.MeanPooling ? null : 0;
+
+    // The last hidden state is without the final norm, as in the reference.
+    /// <inheritdoc/>
+    public override TowerOutput Forward(Tensor pixels, HookRun run)
     {
         var x = Embed(pixels, run);
         if (_preNorm is not null && _lnPre is not null) x = _lnPre.Pass(_preNorm.Forward(x, run), run);
@@ -71,11 +71,11 @@ public sealed class ClipVision : Module
         var normed = Config.NormAfterPooling ? Pool(x) : x;
         normed = _lnFinal.Pass(_norm.Forward(normed, run), run);
         var pooled = (Config.NormAfterPooling ? normed : Pool(normed)).squeeze(1);
-        return (x, pooled, _head is null || _postHead is null ? null : _postHead.Pass(_head.Forward(pooled), run));
+        return new TowerOutput(x, pooled, _head is null || _postHead is null ? null : _postHead.Pass(_head.Forward(pooled), run));
     }
 
-    /// <summary>The token grid of a picture.</summary>
-    public TokenLayout LayoutOf(Tensor pixels) => _patch.LayoutOf(pixels, prefix: 1);
+    /// <inheritdoc/>
+    public override TokenLayout LayoutOf(Tensor pixels) => _patch.LayoutOf(pixels, prefix: 1);
 
     // A norm before the blocks undoes nothing of this, but makes it superfluous: the stream starts behind it.
     /// <inheritdoc/>

@@ -3,15 +3,15 @@ using Prisma.Core;
 namespace Prisma.Vision;
 
 /// <summary>
-/// CLIP's image tower alone: pixel_values [B, C, H, W] to the last hidden state [B, P, d], the pooled state [B, d] and, with a
+/// An image tower alone, such as CLIP's: pixel_values [B, C, H, W] to the last hidden state [B, P, d], the pooled state [B, d] and, with a
 /// projection, image_embeds [B, e]; these are not normalised, as in the reference.
 /// </summary>
 public sealed class ClipVisionModel : HookedModel, ILogitReadout
 {
-    private readonly ClipVision _vision;
+    private readonly ImageTower _vision;
 
-    /// <summary>Declares everything of the configuration, without values.</summary>
-    public ClipVisionModel(ClipVisionConfig config) => _vision = Child("", new ClipVision(config));
+    /// <summary>Takes over the tower.</summary>
+    public ClipVisionModel(ImageTower vision) => _vision = Child("", vision);
 
     /// <inheritdoc/>
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
@@ -26,7 +26,7 @@ public sealed class ClipVisionModel : HookedModel, ILogitReadout
     public Norm FinalNorm => _vision.FinalNorm;
 
     /// <inheritdoc/>
-    public Linear? Readout => _vision.Projection;
+    public Linear? Readout => _vision.Readout;
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => _vision.LayoutOf(input["pixel_values"]);
@@ -37,6 +37,7 @@ public sealed class ClipVisionModel : HookedModel, ILogitReadout
         var (hidden, pooled, projected) = _vision.Forward(input["pixel_values"], run);
         var output = new ModelOutput();
         if (projected is not null) output.With("image_embeds", projected);
-        return output.With("last_hidden_state", hidden).With("pooler_output", pooled);
+        output.With("last_hidden_state", hidden);
+        return pooled is null ? output : output.With("pooler_output", pooled);
     }
 }

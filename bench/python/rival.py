@@ -13,6 +13,7 @@ import torch
 import torch.nn.functional as F
 
 clock = time.perf_counter
+FRAMES, TUBELET, ACTIONS = 16, 2, 400  # of the video transformer; width, layers and patches are the picture model's
 WIDTH, LAYERS, HEADS, HIDDEN, PATCH, SIZE, CLASSES, EPS = 768, 12, 12, 3072, 16, 224, 1000, 1e-12
 
 
@@ -41,14 +42,39 @@ def hugging_face_names():
     yield "classifier.bias", (CLASSES,)
 
 
-def write_checkpoint(folder):
-    """A ViT-B/16 with random weights from a fixed seed, as config.json and model.safetensors (346 MB)."""
+def video_names():
+    """Name and shape of each tensor of a VideoMAE-B classifier in Hugging Face's layout: no bias of keys, no position table."""
+    yield "videomae.embeddings.patch_embeddings.projection.weight", (WIDTH, 3, TUBELET, PATCH, PATCH)
+    yield "videomae.embeddings.patch_embeddings.projection.bias", (WIDTH,)
+    for i in range(LAYERS):
+        at = f"videomae.encoder.layer.{i}."
+        for name in ("query", "key", "value"):
+            yield at + f"attention.attention.{name}.weight", (WIDTH, WIDTH)
+        for name in ("q_bias", "v_bias"):
+            yield at + f"attention.attention.{name}", (WIDTH,)
+        yield at + "attention.output.dense.weight", (WIDTH, WIDTH)
+        yield at + "attention.output.dense.bias", (WIDTH,)
+        yield at + "intermediate.dense.weight", (HIDDEN, WIDTH)
+        yield at + "intermediate.dense.bias", (HIDDEN,)
+        yield at + "output.dense.weight", (WIDTH, HIDDEN)
+        yield at + "output.dense.bias", (WIDTH,)
+        for name in ("layernorm_before", "layernorm_after"):
+            yield at + name + ".weight", (WIDTH,)
+            yield at + name + ".bias", (WIDTH,)
+    yield "fc_norm.weight", (WIDTH,)
+    yield "fc_norm.bias", (WIDTH,)
+    yield "classifier.weight", (ACTIONS, WIDTH)
+    yield "classifier.bias", (ACTIONS,)
+
+
+def write_weights(folder, names):
+    """Random weights from a fixed seed as model.safetensors."""
     os.makedirs(folder, exist_ok=True)
     generator = torch.Generator().manual_seed(0)
     header, blobs, at = {"__metadata__": {"format": "pt"}}, [], 0
-    for name, shape in hugging_face_names():
+    for name, shape in names:
         value = torch.randn(shape, generator=generator) * 0.02
-        if "layernorm" in name and name.endswith("weight"):
+        if "norm" in name and name.endswith("weight"):
             value += 1
         blob = value.numpy().tobytes()
         header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [at, at + len(blob)]}
@@ -62,6 +88,26 @@ def write_checkpoint(folder):
             f.write(blob)
         f.flush()
         os.fsync(f.fileno())
+    return at
+
+
+def write_video_checkpoint(folder):
+    """A VideoMAE-B with random weights, as config.json and model.safetensors (346 MB)."""
+    written = write_weights(folder, video_names())
+    config = {
+        "architectures": ["VideoMAEForVideoClassification"], "model_type": "videomae", "hidden_size": WIDTH, "num_hidden_layers": LAYERS,
+        "num_attention_heads": HEADS, "intermediate_size": HIDDEN, "hidden_act": "gelu", "layer_norm_eps": EPS, "image_size": SIZE,
+        "patch_size": PATCH, "num_channels": 3, "num_frames": FRAMES, "tubelet_size": TUBELET, "qkv_bias": True, "use_mean_pooling": True,
+        "id2label": {str(i): f"action {i}" for i in range(ACTIONS)},
+    }
+    with open(os.path.join(folder, "config.json"), "w") as f:
+        json.dump(config, f)
+    return written
+
+
+def write_checkpoint(folder):
+    """A ViT-B/16 with random weights, as config.json and model.safetensors (346 MB)."""
+    at = write_weights(folder, hugging_face_names())
     config = {
         "architectures": ["ViTForImageClassification"], "model_type": "vit", "hidden_size": WIDTH, "num_hidden_layers": LAYERS,
         "num_attention_heads": HEADS, "intermediate_size": HIDDEN, "hidden_act": "gelu", "layer_norm_eps": EPS, "image_size": SIZE,
@@ -122,11 +168,37 @@ class VisionTransformer:
         weight, bias, cls_token, positions = self.embeddings
         x = F.conv2d(pixels, weight, bias, stride=PATCH).flatten(2).transpose(1, 2)
         x = torch.cat((cls_token.expand(x.shape[0], -1, -1), x), dim=1) + positions
+        x = self.through_blocks(x)
+        x = F.layer_norm(x, (WIDTH,), self.end[0], self.end[1], EPS)
+        return F.linear(x[:, 0], self.end[2], self.end[3])
+
+    def through_blocks(self, x):
         for n1w, n1b, qkvw, qkvb, ow, ob, n2w, n2b, w1, b1, w2, b2 in self.blocks:
             x = x + self.attention(F.layer_norm(x, (WIDTH,), n1w, n1b, EPS), qkvw, qkvb, ow, ob)
             x = x + F.linear(F.gelu(F.linear(F.layer_norm(x, (WIDTH,), n2w, n2b, EPS), w1, b1)), w2, b2)
-        x = F.layer_norm(x, (WIDTH,), self.end[0], self.end[1], EPS)
-        return F.linear(x[:, 0], self.end[2], self.end[3])
+        return x
+
+
+class VideoTransformer(VisionTransformer):
+    """VideoMAE as its reference computes it: strided 3d convolution, fixed sinusoid positions, mean of all tokens, norm, classifier."""
+
+    def __init__(self, weights):
+        tokens = (FRAMES // TUBELET) * (SIZE // PATCH) ** 2
+        angles = torch.arange(tokens, dtype=torch.float64)[:, None] / 10000 ** (2 * (torch.arange(WIDTH) // 2) / WIDTH).double()
+        positions = torch.where(torch.arange(WIDTH) % 2 == 0, angles.sin(), angles.cos()).float()[None]
+        self.embeddings = [weights["videomae.embeddings.patch_embeddings.projection." + name] for name in ("weight", "bias")] + [positions]
+        for i in range(LAYERS):
+            at = f"videomae.encoder.layer.{i}.attention.attention."
+            for part, bias in (("query", "q_bias"), ("key", None), ("value", "v_bias")):
+                weights[at + part + ".bias"] = weights[at + bias] if bias else torch.zeros(WIDTH)
+        self.blocks = [self.block(weights, f"videomae.encoder.layer.{i}.") for i in range(LAYERS)]
+        self.end = [weights[name] for name in ("fc_norm.weight", "fc_norm.bias", "classifier.weight", "classifier.bias")]
+
+    def __call__(self, clips):
+        weight, bias, positions = self.embeddings
+        x = F.conv3d(clips.transpose(1, 2), weight, bias, stride=(TUBELET, PATCH, PATCH)).flatten(2).transpose(1, 2) + positions
+        x = self.through_blocks(x).mean(1)
+        return F.linear(F.layer_norm(x, (WIDTH,), self.end[0], self.end[1], 1e-5), self.end[2], self.end[3])
 
 
 class LanguageModel:
@@ -198,9 +270,18 @@ class Session:
         self.model = VisionTransformer(read_checkpoint(folder))
         return "loaded"
 
+    def load_video(self, folder):
+        self.model = VideoTransformer(read_checkpoint(folder))
+        return "loaded"
+
     def input(self, path):
         with open(path, "rb") as f:
             self.pixels = torch.frombuffer(bytearray(f.read()), dtype=torch.float32).view(-1, 3, SIZE, SIZE)
+        return "read"
+
+    def input_video(self, path):
+        self.input(path)
+        self.pixels = self.pixels.view(-1, FRAMES, 3, SIZE, SIZE)
         return "read"
 
     def forward(self):
@@ -237,9 +318,12 @@ def main():
         "calls": lambda n: time_calls(int(n)),
         "product": lambda n: time_product(int(n)),
         "checkpoint": write_checkpoint,
+        "video-checkpoint": write_video_checkpoint,
         "forget": forget,
         "load": session.load,
+        "video-load": session.load_video,
         "input": session.input,
+        "video-input": session.input_video,
         "forward": session.forward,
         "logits": session.logits,
         "text-load": session.text_load,

@@ -102,7 +102,7 @@ public sealed class FeatureTests
         Assert.Throws<OptionsException>(() => FeatureTarget.Of(coder, model, pictures, 20));
     }
 
-    private static StandardCoder Coder(TokenScope scope, int? silent = null)
+    internal static StandardCoder Coder(TokenScope scope, int? silent = null)
     {
         using var disposing = NewDisposeScope();
         using var generator = new Generator(9);

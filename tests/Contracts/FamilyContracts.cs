@@ -79,6 +79,36 @@ public sealed class FamilyContracts
     }
 
     [Theory, MemberData(nameof(Families))]
+    public void A_pass_that_starts_from_a_kept_stream_changes_no_bit(string name)
+    {
+        using var model = Tiny(name);
+        using var inputs = new TinyInput(model);
+        if (!model.Points.Any(point => point.CanStart))
+        {
+            using var nothing = zeros(1);
+            Assert.Contains("cannot start", Assert.Throws<OptionsException>(() => model.Run(inputs.Input, HookPlan.Empty.StartAt(model.Points[0].Site, nothing))).Message, StringComparison.Ordinal);
+            return;
+        }
+        using var plain = model.Run(inputs.Input, HookPlan.Empty.Keep(point => point.CanStart));
+        foreach (var site in plain.Cache.Sites)
+        {
+            using var started = model.Run(inputs.Input, HookPlan.Empty.StartAt(site, plain.Cache[site]));
+            Assert.All(plain.Outputs, output => Assert.True(started.Outputs[output.Key].Equals(output.Value), $"{output.Key} from {site}"));
+            using var doubled = plain.Cache[site] * 2;
+            using var other = model.Run(inputs.Input, HookPlan.Empty.StartAt(site, doubled));
+            using var edited = model.Run(inputs.Input, HookPlan.Empty.Edit(site, (_, _) => doubled));
+            Assert.All(edited.Outputs, output => Assert.True(other.Outputs[output.Key].Equals(output.Value), $"{output.Key} from {site} doubled"));
+        }
+        var last = plain.Cache.Sites[^1];
+        var before = model.Points.Last(point => point.Site.Path.Part == last.Path.Part && point.Order < model.Points.Single(start => start.Site == last).Order).Site;
+        Assert.Contains("does not come to", Assert.Throws<OptionsException>(() => model.Run(inputs.Input, HookPlan.Empty.Keep(before).StartAt(last, plain.Cache[last]))).Message, StringComparison.Ordinal);
+        Assert.Contains("cannot start", Assert.Throws<OptionsException>(() => model.Run(inputs.Input, HookPlan.Empty.StartAt(before, plain.Cache[last]))).Message, StringComparison.Ordinal);
+        Assert.Throws<OptionsException>(() => HookPlan.Empty.StartAt(last, plain.Cache[last]).StartAt(last, plain.Cache[last]));
+        using var narrow = plain.Cache[last].narrow(0, 0, 1);
+        Assert.Throws<ShapeException>(() => model.Run(inputs.Input, HookPlan.Empty.StartAt(last, narrow)));
+    }
+
+    [Theory, MemberData(nameof(Families))]
     public void A_small_step_along_the_gradient_raises_the_output_by_its_square(string name)
     {
         using var model = Tiny(name);

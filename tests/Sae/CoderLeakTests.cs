@@ -35,10 +35,19 @@ public sealed class CoderLeakTests
         var edits = new SpliceOptions { KeepError = false, Edits = [new FeatureEdit(2, FeatureAction.Add, 1) { Tokens = [3] }] };
         using var recording = model.Run(inputs.Input, Splice.Into(HookPlan.Empty, transcoder, model, inputs.Input, edits).Keep(Site.MlpOut[1]));
         using var data = randn(200, 8);
-        using var trained = SmallTrainer.Train(data, new SmallTrainerOptions { Features = 16, K = 2, Steps = 60, Batch = 50, DeadAfter = 100 });
+        using var trained = Trained(data.clone());
         var fidelity = new Fidelity(trained);
         fidelity.Add(data);
         Assert.Single(fidelity.Report().Rows);
+    }
+
+    private static ISparseCoder Trained(Tensor rows)
+    {
+        using var source = new MatrixSource(new Dictionary<string, Tensor> { ["x"] = rows }, seed: 1);
+        var settings = new CoderSettings { Architecture = "topk", Options = new TopKOptions { K = 2 }, Dead = new DeadOptions { After = 100 } };
+        var job = new TrainJob { Name = "one", Reads = ["x"], Writes = ["x"], Features = 16, Settings = settings };
+        using var run = Trainer.Fit([job], source, new RunOptions { Steps = 60, BatchRows = 50 }, new Quiet()).Single();
+        return run.Coder.Freeze();
     }
 
     private static StandardCoder Made(Func<StandardCoder> make)

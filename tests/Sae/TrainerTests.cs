@@ -208,13 +208,6 @@ public sealed class TrainerTests
         return all;
     }
 
-    private sealed class Quiet : ITrainSink
-    {
-        public void Measured(TrainMeasurement measurement) => Assert.InRange(measurement.Dead, 0, 1);
-
-        public void Warned(string coder, long step, string warning) => Assert.NotEmpty(warning);
-    }
-
     private sealed class StopAt(long step, CancellationTokenSource stop) : ITrainSink
     {
         public void Measured(TrainMeasurement measurement)

@@ -3,7 +3,7 @@ using static TorchSharp.torch;
 
 namespace Prisma.Tests;
 
-/// <summary>Random inputs for every argument of a tiny model: pictures of 16 pixels, token ids below 40.</summary>
+/// <summary>Random inputs for every argument of a tiny model: pictures of 16 pixels, clips of 4 such frames, token ids below 40.</summary>
 internal sealed class TinyInput : IDisposable
 {
     internal TinyInput(HookedModel model)
@@ -13,6 +13,10 @@ internal sealed class TinyInput : IDisposable
         foreach (var name in model.InputNames)
             Input.Add(name, name switch
             {
+                _ when model is IVideoModel video && name == video.ClipInput =>
+                    randn(video.ClipOrder == ClipOrder.FramesFirst ? [2, 4, 3, 16, 16] : [2, 3, 4, 16, 16], generator: generator).DetachFromDisposeScope(),
+                "context_mask" => tensor(new long[] { 0, 3, 5, 9, 12, 1, 2, 7, 8, 30 }, [2, 5]).DetachFromDisposeScope(),
+                "target_mask" => tensor(new long[] { 20, 4, 31, 6, 11, 13 }, [2, 3]).DetachFromDisposeScope(),
                 "pixel_values" => randn(2, 3, 16, 16, generator: generator).DetachFromDisposeScope(),
                 "input_ids" => randint(1, 40, [2, 7], generator: generator).DetachFromDisposeScope(),
                 "attention_mask" => ones(2, 7, dtype: ScalarType.Int64).DetachFromDisposeScope(),

@@ -6,7 +6,7 @@ using static TorchSharp.torch;
 
 namespace Prisma.Tests;
 
-/// <summary>What is read out of language models: losses, lenses, direct attribution, patterns of heads.</summary>
+/// <summary>What is read out of language models: losses, lenses, direct attribution.</summary>
 public sealed class LossAndLensTests
 {
     [Fact]
@@ -57,24 +57,5 @@ public sealed class LossAndLensTests
         var logits = expected.Get("logits").ToTensor();
         Close.Check("sum", contributions.Values.sum(0L), logits.select(-1, 7) - logits.select(-1, 3), atol: 5e-5);
         Assert.Equal("embed", parts.Labels[0]);
-    }
-
-    [Fact]
-    public void Heads_that_look_at_the_token_after_the_copy_score_one()
-    {
-        using var model = (CausalLm)Models.Catalog.Families.Single(family => family.Name == "gpt2").Tiny();
-        using var scope = NewDisposeScope();
-        using var ids = HeadPatternScores.RepeatedIds(model.Vocabulary, period: 6, batch: 2, opening: 0, seed: 1);
-        Assert.Equal([2, 13], ids.shape);
-        using var plain = HeadPatternScores.Of(model, ids);
-        Assert.Equal([2, 2], plain.Induction.shape);
-        // Of the plain patterns the scores by hand.
-        using var recording = model.Run(ids, HookPlan.Empty.Keep(Site.Pattern[1]));
-        var pattern = recording.Cache[Site.Pattern[1]];
-        Tensor Mean(int from, int to, int back) => stack([.. Enumerable.Range(from, to - from).Select(q => pattern.select(2, q).select(2, q - back))]).mean([0L, 1L]);
-        Close.Check("induction", plain.Induction[1], Mean(7, 13, 5));
-        Close.Check("duplicate", plain.Duplicate[1], Mean(7, 13, 6));
-        Close.Check("previous", plain.Previous[1], Mean(1, 13, 1));
-        Assert.Throws<OptionsException>(() => HeadPatternScores.Of(model, arange(13).unsqueeze(0)));
     }
 }

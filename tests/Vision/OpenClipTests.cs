@@ -100,7 +100,7 @@ public sealed class OpenClipTests
     }
 
     [Theory]
-    [InlineData("vision_cfg", "timm_model_name", "\"vit_base_patch16_siglip_224\"", "timm")]
+    [InlineData("vision_cfg", "timm_model_name", "\"convnext_base\"", "convnext_base")]
     [InlineData("vision_cfg", "layers", "[3, 4, 6, 3]", "ModifiedResNet")]
     [InlineData("vision_cfg", "attentional_pool", "true", "attentional_pool")]
     [InlineData("vision_cfg", "head_width", "25", "0 attention heads do not divide the width 24")]

@@ -6,6 +6,15 @@ namespace Prisma.Tests.Core;
 /// <summary>Rewritten weights: outputs stay, and each step does to the places what it promises. Every family is tried.</summary>
 public sealed class ProcessingTests
 {
+    private static readonly Dictionary<(string Family, ProcessingStep Step), string> s_refusals = new()
+    {
+        [("timm_eva", ProcessingStep.FoldValueBiases)] = "a norm stands between the values and the output matrix",
+        [("swin", ProcessingStep.FoldLn)] = "pads its windows",
+        [("timm_swin", ProcessingStep.FoldLn)] = "pads its windows",
+        [("swin", ProcessingStep.CenterWriting)] = "merging of patches",
+        [("timm_swin", ProcessingStep.CenterWriting)] = "merging of patches",
+    };
+
     public static TheoryData<string, ProcessingStep> Cases
     {
         get
@@ -19,16 +28,21 @@ public sealed class ProcessingTests
     }
 
     [Theory, MemberData(nameof(Cases))]
-    public void The_main_output_stays(string family, ProcessingStep step)
+    public void The_main_output_stays_or_the_step_is_refused_with_a_reason(string family, ProcessingStep step)
     {
         using var plain = Tiny(family);
         using var processed = Tiny(family);
         using var inputs = new TinyInput(plain);
         using var scope = NewDisposeScope();
+        if (s_refusals.TryGetValue((family, step), out var reason))
+        {
+            Assert.Contains(reason, Assert.ThrowsAny<PrismaException>(() => Processing.Apply(processed, step)).Message, StringComparison.Ordinal);
+            return;
+        }
         Processing.Apply(processed, step);
         var site = Changed(step);
-        using var before = plain.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == site));
-        using var after = processed.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == site));
+        using var before = plain.Run(inputs.Input, HookPlan.Empty.Keep(InBlocks(site)));
+        using var after = processed.Run(inputs.Input, HookPlan.Empty.Keep(InBlocks(site)));
         Close.Check("output", after.Main, before.Main, atol: 1e-4, rtol: 1e-4);
         foreach (var place in before.Cache.Sites)
             Assert.True((before.Cache[place] - after.Cache[place]).abs().max().item<float>() > 1e-4, $"{place} is as it was");
@@ -60,6 +74,9 @@ public sealed class ProcessingTests
         ProcessingStep.CenterWriting => Site.AttnOut,
         _ => Site.V,
     };
+
+    // What a pooling head writes is not written into the stream.
+    private static Func<HookPoint, bool> InBlocks(SiteKind kind) => point => point.Kind == kind && point.Site.Path.Layer >= 0;
 
     private static HookedModel Tiny(string name) => Models.Catalog.Families.Single(family => family.Name == name).Tiny();
 }

@@ -1,0 +1,74 @@
+using System.Globalization;
+using System.Net;
+using System.Text;
+using Prisma.Core;
+
+namespace Prisma.Circuits;
+
+/// <summary>
+/// A graph as a drawing: levels from bottom (input) to top (output), links blue below zero and orange above, as wide as their weight. Every
+/// node and link says its numbers when pointed at.
+/// </summary>
+public static class GraphSvg
+{
+    private const int Step = 62, RowHeight = 92, Left = 190, Margin = 30, Side = 46, NodeHeight = 24, LegendHeight = 56;
+
+    /// <summary>The drawing; it stands alone.</summary>
+    public static string Draw(CircuitGraph graph)
+    {
+        ArgumentNullException.ThrowIfNull(graph);
+        var levels = graph.Nodes.Select((node, k) => (node, k)).GroupBy(pair => pair.node.Level).OrderByDescending(group => group.Key).ToList();
+        var widest = levels.Count == 0 ? 1 : levels.Max(level => level.Count());
+        var (width, height) = (Left + Math.Max(6, widest) * Step + Margin, Margin + 30 + Math.Max(1, levels.Count) * RowHeight + LegendHeight);
+        var places = new (double X, double Y)[graph.Nodes.Count];
+        for (var row = 0; row < levels.Count; row++)
+        {
+            var first = Left + (width - Left - Margin - levels[row].Count() * Step) / 2.0;
+            foreach (var ((_, k), column) in levels[row].OrderBy(pair => pair.node.Token ?? -1).Select((pair, column) => (pair, column)))
+                places[k] = (first + (column + 0.5) * Step, Margin + 30 + (row + 0.5) * RowHeight);
+        }
+        var most = graph.Links.Count == 0 ? 1 : graph.Links.Max(link => Math.Abs(link.Weight));
+        var svg = new StringBuilder();
+        Add(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{Escaped(graph.Title)}\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n");
+        Add(svg, $"<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/><text x=\"{Margin}\" y=\"{Margin}\" font-size=\"16\" fill=\"#26262c\">{Escaped(graph.Title)}</text>\n");
+        foreach (var link in graph.Links.OrderBy(link => Math.Abs(link.Weight)))
+        {
+            var ((x1, y1), (x2, y2)) = (places[link.Source], places[link.Target]);
+            var (top, bottom) = (y2 + NodeHeight / 2.0, y1 - NodeHeight / 2.0);
+            Add(svg, $"<path d=\"M{x1:f1} {bottom:f1} C{x1:f1} {(top + bottom) / 2:f1} {x2:f1} {(top + bottom) / 2:f1} {x2:f1} {top:f1}\" fill=\"none\" stroke=\"{Colour(link.Weight / most)}\" stroke-width=\"{0.6 + 4.4 * Math.Abs(link.Weight) / most:f2}\" stroke-opacity=\".8\">");
+            Add(svg, $"<title>{Escaped(graph.Nodes[link.Source].Id)} → {Escaped(graph.Nodes[link.Target].Id)}: {link.Weight:g4}</title></path>\n");
+        }
+        for (var k = 0; k < graph.Nodes.Count; k++)
+        {
+            var (node, (x, y)) = (graph.Nodes[k], places[k]);
+            var shape = node.Kind == "error" ? "stroke-dasharray=\"3 2\"" : "";
+            Add(svg, $"<g><rect x=\"{x - Side / 2.0:f1}\" y=\"{y - NodeHeight / 2.0:f1}\" width=\"{Side}\" height=\"{NodeHeight}\" rx=\"{(node.Kind is "embedding" or "input" ? 0 : 8)}\" fill=\"#f3f4f7\" stroke=\"#696970\" {shape}/>");
+            Add(svg, $"<text x=\"{x:f1}\" y=\"{y + 4:f1}\" text-anchor=\"middle\" font-size=\"10\" fill=\"#26262c\">{Escaped(node.Label.Length > 8 ? node.Label[..7] + "…" : node.Label)}</text>");
+            Add(svg, $"<title>{Escaped(node.Id)}: {Escaped(node.Kind)} at {Escaped(node.Place)}, {node.Value:g4}</title></g>\n");
+        }
+        for (var row = 0; row < levels.Count; row++)
+            Add(svg, $"<text x=\"{Margin}\" y=\"{Margin + 34 + (row + 0.5) * RowHeight:f1}\" fill=\"#696970\">{Escaped(levels[row].First().node.Place)}</text>\n");
+        Legend(svg, Margin, height - LegendHeight + 14, most);
+        return svg.Append("</svg>\n").ToString();
+    }
+
+    /// <summary>Writes the drawing.</summary>
+    public static void Write(string path, CircuitGraph graph, ExistingFile existing = ExistingFile.Refuse) => AtomicFile.WriteText(path, Draw(graph), existing);
+
+    private static void Legend(StringBuilder svg, int x, int y, double most)
+    {
+        for (var k = 0; k < 64; k++) Add(svg, $"<rect x=\"{x + 3 * k}\" y=\"{y}\" width=\"3.2\" height=\"10\" fill=\"{Colour(k / 31.5 - 1)}\"/>");
+        Add(svg, $"<text x=\"{x}\" y=\"{y + 26}\" fill=\"#26262c\">{-most:g3}</text><text x=\"{x + 96}\" y=\"{y + 26}\" text-anchor=\"middle\" fill=\"#26262c\">0</text>");
+        Add(svg, $"<text x=\"{x + 192}\" y=\"{y + 26}\" text-anchor=\"end\" fill=\"#26262c\">{most:g3}</text><text x=\"{x + 206}\" y=\"{y + 10}\" fill=\"#696970\">weight of a link, in units of the target; dashed: what no feature explains</text>\n");
+    }
+
+    private static string Colour(double weight)
+    {
+        var (r, g, b) = Colormap.BlueOrange[0.5 + Math.Sign(weight) * (0.15 + 0.35 * Math.Abs(weight))];
+        return $"#{r:x2}{g:x2}{b:x2}";
+    }
+
+    private static void Add(StringBuilder svg, FormattableString text) => svg.Append(text.ToString(CultureInfo.InvariantCulture));
+
+    private static string Escaped(string text) => WebUtility.HtmlEncode(text);
+}

@@ -1,0 +1,79 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Circuits;
+
+/// <summary>
+/// Measures a target under many single changes of one batch. Changes are sorted by their place and share passes along the batch axis; each
+/// pass starts at the last block before its first change, from the stream that the unchanged pass left there.
+/// </summary>
+internal sealed class PatchRunner
+{
+    private readonly HookedModel _model;
+    private readonly ModelInput _input;
+    private readonly Recording _plain;
+    private readonly Settled _settled;
+    private readonly PatchOptions _options;
+
+    /// <param name="model">The model.</param>
+    /// <param name="input">The batch that is changed. Borrowed.</param>
+    /// <param name="plain">An unchanged pass of it under <see cref="Ask"/>. Borrowed.</param>
+    /// <param name="settled">The target.</param>
+    /// <param name="options">Rows and progress.</param>
+    internal PatchRunner(HookedModel model, ModelInput input, Recording plain, Settled settled, PatchOptions options)
+    {
+        options.Check();
+        (_model, _input, _plain, _settled, _options) = (model, input, plain, settled, options);
+    }
+
+    /// <summary>What the unchanged pass must keep.</summary>
+    internal static HookPlan Ask(HookedModel model, HookPlan plan, PatchOptions options) =>
+        options.SharePrefix && model.Points.Any(point => point.CanStart) ? plan.Keep(point => point.CanStart) : plan;
+
+    /// <summary>The target with each change made alone: [changes, B].</summary>
+    internal float[][] Run(IReadOnlyList<PatchCell> cells)
+    {
+        var orders = _model.Points.ToDictionary(point => point.Site, point => point.Order);
+        var sorted = Enumerable.Range(0, cells.Count).OrderBy(k => orders[cells[k].Site]).ToArray();
+        var results = new float[cells.Count][];
+        var done = 0;
+        foreach (var group in sorted.Chunk(Math.Max(1, _options.Rows / _settled.Examples)))
+        {
+            _options.Stop.ThrowIfCancellationRequested();
+            var values = Pass([.. group.Select(k => cells[k])], orders);
+            for (var k = 0; k < group.Length; k++) results[group[k]] = values[k];
+            _options.Progress?.Report(done += group.Length);
+        }
+        return results;
+    }
+
+    private float[][] Pass(IReadOnlyList<PatchCell> cells, Dictionary<HookSite, int> orders)
+    {
+        using var scope = NewDisposeScope();
+        using var mode = no_grad();
+        var examples = _settled.Examples;
+        var plan = Start(cells, orders);
+        foreach (var here in cells.Select((cell, row) => (Cell: cell, Row: row)).GroupBy(pair => pair.Cell.Site))
+            plan = plan.Edit(here.Key, (value, _) =>
+            {
+                var changed = value.clone();
+                foreach (var (cell, row) in here) cell.Write(changed.narrow(0, row * examples, examples));
+                return changed;
+            });
+        using var recording = _model.Run(Copies.Of(_input, examples, cells.Count), _settled.Target.Ask(plan));
+        var values = Numbers.Of(_settled.Of(recording));
+        return [.. Enumerable.Range(0, cells.Count).Select(row => values[(row * examples)..((row + 1) * examples)])];
+    }
+
+    // The last start before the first change, and not behind the place that the target is read at.
+    private HookPlan Start(IReadOnlyList<PatchCell> cells, Dictionary<HookSite, int> orders)
+    {
+        var parts = cells.Select(cell => cell.Site.Path.Part).Distinct().ToList();
+        if (!_options.SharePrefix || parts.Count > 1) return HookPlan.Empty;
+        var first = cells.Min(cell => orders[cell.Site]);
+        if (_settled.Target.ReadsAt is { } read)
+            first = Math.Min(first, _model.Points.Where(point => point.Kind == read.Kind && point.Site.Path.Layer == read.Path.Layer).Min(point => point.Order));
+        var start = _model.Points.LastOrDefault(point => point.CanStart && point.Order <= first && point.Site.Path.Part == parts[0]);
+        return start is null ? HookPlan.Empty : HookPlan.Empty.StartAt(start.Site, Copies.Of(_plain.Cache[start.Site], cells.Count));
+    }
+}

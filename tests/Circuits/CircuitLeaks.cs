@@ -1,0 +1,72 @@
+using Prisma.Circuits;
+using Prisma.Core;
+using Prisma.Sae;
+using Prisma.Vision;
+using static TorchSharp.torch;
+
+namespace Prisma.Tests.Circuits;
+
+/// <summary>Counts live native tensors, so it runs alone.</summary>
+[Collection(nameof(Engine.Alone))]
+public sealed class CircuitLeaks
+{
+    public static TheoryData<string> Works => [.. s_works.Keys];
+
+    private static readonly Dictionary<string, Action<HookedModel, Tensor, Tensor>> s_works = new()
+    {
+        ["patching"] = (model, clean, corrupt) => ActivationPatching.Run(model, clean, corrupt, new PatchGrid(Site.Z, PatchAxes.LayerHead)),
+        ["ablation"] = (model, clean, corrupt) => SiteAblation.Effects(model, clean, new PatchGrid(Site.MlpPost, PatchAxes.LayerUnit) { Columns = [0, 3] }, kind: AblationKind.DataMean, data: [corrupt]),
+        ["heads"] = (model, clean, _) => HeadAblation.Effects(model, clean).Dispose(),
+        ["features"] = (model, clean, corrupt) =>
+        {
+            using var coder = FeatureTests.Coder(TokenScope.Patches);
+            FeaturePatching.Run(model, clean, corrupt, coder, top: 2);
+        },
+        ["paths"] = (model, clean, corrupt) => PathPatching.Run(model, clean, corrupt, [new StreamNode(StreamRole.Output, 2), new StreamNode(StreamRole.Query, 1, 0)]),
+        ["estimates"] = (model, clean, corrupt) => AttributionPatching.Run(model, clean, corrupt, [Site.Q, Site.K, Site.MlpOut], options: new AtpOptions { DropGradients = true, FixAttention = true }).Dispose(),
+        ["edges"] = (model, clean, corrupt) => CircuitScore.Of(model, clean, corrupt, EdgeCircuit.Top(EdgeAttribution.Score(model, clean, corrupt), 10)),
+        ["discovery"] = (model, clean, corrupt) => Acdc.Find(model, clean, corrupt, 1e-3),
+        ["profiles"] = (model, clean, corrupt) => HeadProfiles.Measure(model, [clean, corrupt]),
+        ["composition"] = (model, _, _) => Composition.Of(model, CompositionKind.Key, samples: 3),
+        ["direct"] = (model, clean, _) =>
+        {
+            DirectAttribution.Heads(model, clean, 1);
+            DirectAttribution.Neurons(model, clean, 0, 1);
+            DirectAttribution.Sources(model, clean, 1).Dispose();
+        },
+        ["lens"] = (model, clean, _) =>
+        {
+            var (lens, _) = TunedLensTraining.Fit(model, [clean], new TunedLensOptions { Steps = 2 });
+            using (lens) LogitLens.Read(model, clean, new LensOptions { Tuned = lens }).Dispose();
+        },
+        ["decomposition"] = (model, clean, _) =>
+        {
+            using var scope = NewDisposeScope();
+            using var parts = ImageDecomposition.Of(model, clean);
+            TextSpan.Find(parts.Heads.select(1, 0).select(1, 0), eye(5), count: 1);
+        },
+        ["circuit"] = (model, clean, corrupt) =>
+        {
+            using var first = FeatureTests.Coder(TokenScope.Patches);
+            using var last = DirectTests.Last(TokenScope.All);
+            var circuit = FeatureCircuits.Find(model, clean, corrupt, [first, last], options: new FeatureCircuitOptions { NodeThreshold = 0.01, Steps = 2 });
+            FeatureCircuits.Keeping(model, clean, corrupt, [first, last], circuit.Nodes);
+        },
+        ["graph"] = (model, clean, _) =>
+        {
+            using var first = GraphTests.Transcoder(0, 16);
+            using var second = GraphTests.Transcoder(1, 16);
+            using var one = clean.narrow(0, 0, 1);
+            AttributionGraphBuilder.Build(model, one, TranscoderLayers.Of([first, second]), new AttributionGraphOptions { MaxFeatures = 5, RankEvery = 2 });
+        },
+    };
+
+    [Theory, MemberData(nameof(Works))]
+    public void Nothing_is_left_behind(string work)
+    {
+        using var model = Tiny.Vit();
+        using var clean = Tiny.Pictures(2);
+        using var corrupt = Tiny.Pictures(2, seed: 5);
+        Leaks.None(() => s_works[work](model, clean, corrupt));
+    }
+}

@@ -1,0 +1,104 @@
+using System.Text.Json;
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Tests.Cli;
+
+/// <summary>The verbs on circuits, on the demo's model; what they print is checked for form and consistency, not for numbers of one training.</summary>
+public sealed class CircuitVerbTests : IDisposable
+{
+    private static readonly string s_model = Path.Combine(Fixture.Root, "weights", "demo", "vit");
+    private readonly TempFolder _folder = new();
+    private readonly string _clean, _corrupt;
+
+    public CircuitVerbTests()
+    {
+        (_clean, _corrupt) = (Picture("clean.png", 3), Picture("corrupt.png", 4));
+    }
+
+    [Theory]
+    [InlineData("hook_resid_pre", "layers")]
+    [InlineData("attn.hook_z", "heads")]
+    [InlineData("attn.hook_pattern", "heads")]
+    public void Patching_prints_a_table_and_draws_it(string site, string axes)
+    {
+        var json = Json("circuit", "patch", "--site", site, "--axes", axes, "--layers", "4", "5", "--image", _clean, "--corrupt", _corrupt, "--out", _folder["out"]);
+        Assert.Equal(["L4", "L5"], json.GetProperty("rows").EnumerateArray().Select(row => row.GetString()));
+        Assert.Equal(2, json.GetProperty("values").GetArrayLength());
+        if (axes == "layers") foreach (var row in json.GetProperty("values").EnumerateArray()) Assert.Equal(1, row[0].GetDouble(), 1e-3);
+        foreach (var file in new[] { "report.html", "patching.svg", "patching.png" }) Assert.True(new FileInfo(Path.Combine(_folder["out"], file)).Length > 500, file);
+        Assert.DoesNotContain("http", File.ReadAllText(Path.Combine(_folder["out"], "report.html")).Replace("http://www.w3.org/2000/svg", "", StringComparison.Ordinal), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Estimates_ablations_and_paths_run()
+    {
+        var estimate = Json("circuit", "patch", "--site", "attn.hook_q", "--axes", "heads", "--estimate", "--repair", "--image", _clean, "--corrupt-by", "noise");
+        Assert.All(estimate.GetProperty("values").EnumerateArray().SelectMany(row => row.EnumerateArray()), value => Assert.True(double.IsFinite(value.GetDouble())));
+        var ablation = Json("circuit", "patch", "--site", "attn.hook_z", "--axes", "heads", "--ablate", "zero", "--layers", "5", "--image", _clean);
+        Assert.Equal(0, ablation.GetProperty("donor").GetArrayLength());
+        var path = Json("circuit", "path", "--to", "logits", "--image", _clean, "--corrupt", _corrupt);
+        Assert.Contains("a0.h0", path.GetProperty("rows").EnumerateArray().Select(row => row.GetString()));
+    }
+
+    [Fact]
+    public void Edges_make_a_circuit_with_its_score()
+    {
+        var json = Json("circuit", "eap", "--method", "eap", "--edges", "30", "--image", _clean, "--corrupt", _corrupt, "--out", _folder["out"]);
+        Assert.InRange(json.GetProperty("edges").GetInt32(), 1, 30);
+        Assert.Equal(json.GetProperty("edges").GetInt32(), json.GetProperty("circuit").GetArrayLength());
+        foreach (var file in new[] { "report.html", "circuit.graphml", "circuit.svg", "edges.png" }) Assert.True(File.Exists(Path.Combine(_folder["out"], file)), file);
+    }
+
+    [Fact]
+    public void Heads_lenses_and_feature_circuits_run()
+    {
+        var heads = Json("circuit", "heads", "--image", _clean, _corrupt, "--composition", "--out", _folder["heads"]);
+        Assert.All(heads.GetProperty("heads").EnumerateArray(), head => Assert.False(string.IsNullOrEmpty(head.GetProperty("kind").GetString())));
+        Assert.True(File.Exists(Path.Combine(_folder["heads"], "query.svg")));
+        var lens = Json("circuit", "lens", "--image", _clean, _corrupt, "--train", _folder["tuned"], "--steps", "5", "--out", _folder["lens"]);
+        Assert.Equal(2, lens.GetArrayLength());
+        Assert.Equal(lens[0].ToString(), Json("circuit", "lens", "--image", _clean, _corrupt, "--tuned", _folder["tuned"])[0].ToString());
+        var graph = Json("circuit", "graph", "--sae", Path.Combine(Fixture.Root, "weights", "demo", "sae"), "--nodes", "0.001", "--image", _clean, "--corrupt", _corrupt, "--out", _folder["graph"]);
+        Assert.NotEqual(0, graph.GetProperty("nodes").GetArrayLength());
+        Assert.True(File.Exists(Path.Combine(_folder["graph"], "graph.graphml")));
+    }
+
+    [Theory]
+    [InlineData("no such kind", "circuit", "patch", "--site", "hook_resid_pr")]
+    [InlineData("expected tokens", "circuit", "patch", "--axes", "rows")]
+    [InlineData("cannot be cut", "circuit", "patch", "--site", "hook_mlp_out", "--axes", "heads")]
+    [InlineData("more than --budget", "circuit", "patch", "--axes", "tokens", "--budget", "0.000001")]
+    [InlineData("expected blur", "circuit", "patch", "--corrupt-by", "fog")]
+    [InlineData("at least two pictures", "circuit", "patch", "--corrupt-by", "swap")]
+    [InlineData("names no node", "circuit", "path", "--to", "head3")]
+    [InlineData("--method", "circuit", "eap", "--method", "guess")]
+    [InlineData("--edges 0", "circuit", "eap", "--edges", "0")]
+    [InlineData("no class", "circuit", "lens", "--target", "class:9999")]
+    public void Bad_input_is_one_sentence(string expected, params string[] arguments)
+    {
+        var (code, errors, output) = VerbRun.Of([.. arguments, "--model", s_model, "--image", _clean]);
+        Assert.True(code == 2, errors);
+        Assert.Contains(expected, errors, StringComparison.Ordinal);
+        Assert.Empty(output);
+    }
+
+    public void Dispose() => _folder.Dispose();
+
+    private static JsonElement Json(params string[] arguments)
+    {
+        var (code, errors, output) = VerbRun.Of([.. arguments, "--model", s_model, "--json"]);
+        Assert.True(code == 0, errors);
+        using var json = JsonDocument.Parse(output);
+        return json.RootElement.Clone();
+    }
+
+    private string Picture(string name, ulong seed)
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(seed);
+        var pixels = (rand([64 * 64 * 3], generator: generator) * 255).data<float>().ToArray();
+        new RgbImage(64, 64, [.. pixels.Select(value => (byte)value)]).Save(_folder[name]);
+        return _folder[name];
+    }
+}
