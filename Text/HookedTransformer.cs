@@ -101,7 +101,6 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
         Outputs = 30,
         Context = 24,
         Activation = "gelu_new",
-        FinalRootMeanSquare = true,
         Gated = true,
     };
 

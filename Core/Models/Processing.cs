@@ -31,7 +31,7 @@ public static class Processing
         using var gradless = no_grad();
         foreach (var step in steps.Distinct().Order())
         {
-            if (!model.Allows(step)) throw new OptionsException($"{model.Card.Name}: the processing step {step} would change what this model computes.");
+            if (!model.Allows(step)) throw new OptionsException($"center-unembed: the outputs of {model.Card.Name} are no logits that only a softmax reads, so taking their mean away would change the model.");
             foreach (var module in model.Modules)
             {
                 using var scope = NewDisposeScope();

@@ -126,12 +126,14 @@ public sealed class CausalLm : HookedModel, ILogitReadout
     /// <inheritdoc/>
     protected override void Process(ProcessingStep step)
     {
-        if (_head is not null && step is ProcessingStep.FoldLn or ProcessingStep.CenterWriting or ProcessingStep.CenterUnembed) _head?.Untie();
+        if (step is ProcessingStep.FoldLn or ProcessingStep.CenterWriting or ProcessingStep.CenterUnembed) _head?.Untie();
         switch (step)
         {
             case ProcessingStep.FoldLn when _head is not null:
                 Processing.FoldNorm(_norm, _head);
                 break;
+            case ProcessingStep.CenterWriting when !_norm.Centres:
+                throw new OptionsException("center-writing: the norms of this model keep the mean of the stream, so taking it away from what is written would change the model.");
             case ProcessingStep.CenterWriting:
                 Processing.Center(_tokens);
                 if (_positions is not null) Processing.Center(_positions);
