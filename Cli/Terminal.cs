@@ -17,6 +17,13 @@ internal sealed class Terminal(TextWriter output, TextWriter errors)
 
     internal void Line(string text) => output.WriteLine(text);
 
+    /// <summary>Part of a line, shown at once.</summary>
+    internal void Piece(string text)
+    {
+        output.Write(text);
+        output.Flush();
+    }
+
     internal void Remark(string text) => errors.WriteLine(text);
 
     internal void Json<T>(T value) => output.WriteLine(ToJson(value));

@@ -9,7 +9,7 @@ namespace Prisma.Bench;
 /// </summary>
 internal static class Program
 {
-    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "video", "unet"];
+    private static readonly string[] Names = ["call", "forward", "recording", "load", "memory", "video", "unet", "text"];
 
     private static int Main(string[] arguments)
     {
@@ -44,7 +44,7 @@ internal static class Program
         if (options.Cpu)
             rival.Ask("cpu");
         Console.WriteLine($"{Machine.Describe()}; Python torch {rival.Version}; {DateTime.UtcNow:yyyy-MM-dd HH:mm} UTC");
-        using var work = options.Names.Any(n => n is not ("call" or "video" or "unet")) ? Workload.Write(rival, options.Rounds) : null;
+        using var work = options.Names.Any(n => n is not ("call" or "video" or "unet" or "text")) ? Workload.Write(rival, options.Rounds) : null;
         var missed = 0;
         foreach (var row in options.Names.SelectMany(name => Rows(name, rival, work!, options)))
         {
@@ -62,6 +62,7 @@ internal static class Program
         "load" => CheckpointLoad.Run(work, rival),
         "video" => VideoForward.Run(options.Rounds, rival),
         "unet" => UnetForward.Run(rival, options.Rounds),
+        "text" => TextForward.Run(rival, options.Rounds),
         _ => ResidentMemory.Run(work, options.Threads),
     };
 }

@@ -3,6 +3,7 @@ using Prisma.Circuits;
 using Prisma.Core;
 using Prisma.Demo;
 using Prisma.Sae;
+using Prisma.Text;
 using static TorchSharp.torch;
 
 namespace Prisma.Cli.Commands;
@@ -13,7 +14,7 @@ internal sealed class SaeEvalCommand : Verb
     internal override string Name => "sae eval";
 
     internal override string Description =>
-        "Measures a sparse coder on stored activations, on pictures seen by its model, or on drawn scenes whose content is known.\n"
+        "Measures a sparse coder on stored activations, on pictures or texts seen by its model, or on drawn scenes whose content is known.\n"
         + "Example: prisma sae eval --sae weights/demo/sae --scenes 400 --out evaluation";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -21,6 +22,7 @@ internal sealed class SaeEvalCommand : Verb
         var sae = SaeOptions.Sae(command);
         var coderOptions = new SaeOptions(command);
         var model = Common.Model(command, required: false);
+        var text = new TextOption(command);
         var images = Common.Images(command, required: false);
         var scenes = new Option<int>("--scenes") { HelpName = "N", Description = "Measure on so many drawn scenes that no demo weights were trained on; the model is the demo's unless --model names one" };
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Measure on activations x [..., d_in] (and y, where the coder predicts something else) of a file" };
@@ -33,7 +35,7 @@ internal sealed class SaeEvalCommand : Verb
         var site = new Option<string?>("--site") { HelpName = "PLACE", Description = "The place that the coder reads, where its file does not say" };
         var dead = new Option<double>("--dead") { HelpName = "SHARE", Description = "A feature is dead if it fires on at most this share of vectors; default 0" };
         var dense = new Option<double>("--dense") { HelpName = "SHARE", DefaultValueFactory = _ => new UsageOptions().Dense, Description = "A feature is dense if it fires on more than this share" };
-        var batch = new Option<int>("--batch") { HelpName = "N", DefaultValueFactory = _ => 16, Description = "Pictures at a time" };
+        var batch = new Option<int>("--batch") { HelpName = "N", DefaultValueFactory = _ => 16, Description = "Pictures or windows of text at a time" };
         foreach (var option in new Option[] { scenes, tensors, data, labels, captions, embedder, compare, known, site, dead, dense, batch }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for report.html and evaluation.json", required: false);
         var seed = Common.Seed(command);
@@ -45,8 +47,8 @@ internal sealed class SaeEvalCommand : Verb
             Common.UseThreads(parsed.GetValue(threads));
             var usage = new UsageOptions { Dead = parsed.GetValue(dead), Dense = parsed.GetValue(dense) };
             usage.Validate();
-            var given = new[] { parsed.GetValue(scenes) > 0, parsed.GetValue(tensors) is not null, parsed.GetValue(data) is not null, parsed.GetValue(images) is { Length: > 0 } }.Count(chosen => chosen);
-            if (given != 1) throw new OptionsException("Say on what to measure, with one of --image (and --model), --data, --tensors, --scenes.");
+            var given = new[] { parsed.GetValue(scenes) > 0, parsed.GetValue(tensors) is not null, parsed.GetValue(data) is not null, parsed.GetValue(images) is { Length: > 0 }, text.IsGiven(parsed) }.Count(chosen => chosen);
+            if (given != 1) throw new OptionsException("Say on what to measure, with one of --image or --text (and --model), --data, --tensors, --scenes.");
             if (parsed.GetValue(output) is { } place && !parsed.GetValue(force) && File.Exists(Path.Combine(place, ReportFile)))
                 throw new OptionsException($"'{Path.Combine(place, ReportFile)}' exists already. Choose another folder, or use --force.");
             using var scope = NewDisposeScope();
@@ -56,6 +58,7 @@ internal sealed class SaeEvalCommand : Verb
             var work = new Work(terminal, coder, splice, usage, (ulong)parsed.GetValue(seed));
             var (result, dataset, sceneScores) = parsed.GetValue(tensors) is { } file ? work.OnTensors(file)
                 : parsed.GetValue(data) is { } harvest ? work.OnHarvest(harvest)
+                : text.IsGiven(parsed) ? work.OnTexts(parsed.GetValue(model) is { } reader ? Named.Folder(reader, terminal) : null, (folder, loaded) => text.Open(parsed, folder, loaded)!, parsed.GetValue(batch))
                 : parsed.GetValue(scenes) is > 0 and var count ? work.OnScenes(parsed.GetValue(model) is { } seer ? Named.Folder(seer, terminal) : null, count)
                 : work.OnPictures(parsed.GetValue(model) is { } eye ? Named.Folder(eye, terminal) : null, parsed.GetValue(images)!, parsed.GetValue(batch), parsed.GetValue(labels), parsed.GetValue(captions), parsed.GetValue(embedder) is { } judge ? Named.Folder(judge, terminal) : null);
             var mmcs = parsed.GetValue(compare) is { } other ? Compare(coder, other, coderOptions.Read(parsed)) : (double?)null;
@@ -134,6 +137,25 @@ internal sealed class SaeEvalCommand : Verb
             using var inputs = new EvaluationInputs(model, folder, files, batch, labels, captions, embedder);
             var result = CoderEvaluation.Run(model, Coder, inputs.Batches, inputs.Batch, Splice, Usage, Progress(inputs.Batches));
             return (result, $"{files.Count:n0} pictures seen by {model.Card.Name}", null);
+        }
+
+        internal (EvaluationResult, string, SceneScores?) OnTexts(string? folder, Func<string, HookedModel, TextInputs> open, int batch)
+        {
+            if (folder is null) throw new OptionsException("--text needs the model that reads the texts: --model.");
+            if (batch < 1) throw new OptionsException($"--batch {batch}: at least 1.");
+            using var model = Models.Load(folder);
+            var texts = open(folder, model);
+            var batches = (texts.Count + batch - 1) / batch;
+            var result = CoderEvaluation.Run(model, Coder, batches, k => TextBatch(texts, k, batch), Splice, Usage, Progress(batches));
+            return (result, $"{texts.Count:n0} windows of text read by {model.Card.Name}", null);
+        }
+
+        // The opening token is read, but nothing is predicted of it.
+        private static EvaluationBatch TextBatch(TextInputs texts, int index, int batch)
+        {
+            var input = texts.Batch([.. Enumerable.Range(index * batch, Math.Min(batch, texts.Count - index * batch))]);
+            var ids = input["input_ids"];
+            return new EvaluationBatch { Input = input, Losses = new Dictionary<string, ExampleLoss> { ["next_token_cross_entropy"] = SplicedLosses.NextToken(ids) } }.Owning(ids);
         }
 
         private Reports<int> Progress(int batches) => new(done =>

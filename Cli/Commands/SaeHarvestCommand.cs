@@ -12,7 +12,7 @@ internal sealed class SaeHarvestCommand : Verb
     internal override string Name => "sae harvest";
 
     internal override string Description =>
-        "Runs a model over pictures or tensors and stores what its places hold, in shuffled-access shards for training. Stopped or killed, the same command goes on.\n"
+        "Runs a model over pictures, texts or tensors and stores what its places hold, in shuffled-access shards for training. Stopped or killed, the same command goes on.\n"
         + "Example: prisma sae harvest --model weights/demo/vit --image pictures --hook 'blocks.4.hook_resid_post' --out acts --budget 10GB";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -25,6 +25,7 @@ internal sealed class SaeHarvestCommand : Verb
         var hop = new Option<int?>("--hop") { HelpName = "N", Description = "Of videos: windows, each so many frames after the one before; default: one clip for each video" };
         command.Options.Add(hop);
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, …), one example per step of the first axis" };
+        var text = new TextOption(command);
         var hooks = new Option<string[]>("--hook") { Required = true, HelpName = "GLOB", AllowMultipleArgumentsPerToken = true, Description = "Places; each becomes a column, * crosses dots" };
         var output = Common.Out(command, "The folder for the shards and their index");
         var tokens = new Option<string>("--tokens") { HelpName = "all|cls|spatial|no-special", DefaultValueFactory = _ => "all", Description = "Which tokens become rows" };
@@ -57,7 +58,9 @@ internal sealed class SaeHarvestCommand : Verb
                 Seed = parsed.GetValue(seed),
                 Budget = most,
             };
-            var inputs = loaded is IVideoModel video && parsed.GetValue(tensors) is null && parsed.GetValue(images) is { Length: > 0 } videos
+            var inputs = text.Open(parsed, modelFolder, loaded) is { } texts
+                ? parsed.GetValue(tensors) is null && parsed.GetValue(images) is not { Length: > 0 } ? texts : throw new OptionsException("--text excludes --image and --tensors: one harvest has one kind of input.")
+                : loaded is IVideoModel video && parsed.GetValue(tensors) is null && parsed.GetValue(images) is { Length: > 0 } videos
                 ? new ClipInputs(videos, Preprocess.Load(modelFolder), video, clips.Read(parsed, loaded), parsed.GetValue(hop))
                 : Inputs(parsed.GetValue(tensors), parsed.GetValue(images) ?? [], modelFolder);
             using var owned = inputs as IDisposable;
@@ -75,7 +78,7 @@ internal sealed class SaeHarvestCommand : Verb
 
     private static IModelInputs Inputs(string? tensors, string[] pictures, string folder) => (tensors, pictures.Length) switch
     {
-        (null, 0) => throw new OptionsException("Name pictures with --image, or a file of tensors with --tensors."),
+        (null, 0) => throw new OptionsException("Name pictures with --image, texts with --text, or a file of tensors with --tensors."),
         (null, _) => new PictureInputs(pictures, Preprocess.Load(folder)),
         ({ } file, 0) => new TensorInputs(TensorSource.Open(file)),
         _ => throw new OptionsException("--image and --tensors exclude each other: one harvest has one kind of input."),

@@ -69,6 +69,7 @@ public abstract class HookedModel : Module
     public Recording Run(ModelInput input, HookPlan plan)
     {
         var run = plan.Resolve(Points, Card.Name);
+        if (input.Memory is not null && !TakesMemory) throw new OptionsException($"{Card.Name} keeps no memory of earlier tokens; only causal language models do.");
         using var scope = NewDisposeScope();
         var named = input.For(this);
         using var mode = set_grad_enabled(run.RecordsGraph || run.Trains);
@@ -92,6 +93,12 @@ public abstract class HookedModel : Module
             throw;
         }
     }
+
+    /// <summary>Whether a rewriting of weights leaves what this model computes as it is. Centring the head needs logits that only a softmax reads.</summary>
+    protected internal virtual bool Allows(ProcessingStep step) => step != ProcessingStep.CenterUnembed;
+
+    /// <summary>Whether the model can go on from the keys and values of earlier tokens, see <see cref="ModelInput.Memory"/>.</summary>
+    protected virtual bool TakesMemory => false;
 
     /// <summary>How the tokens lie on the picture of this input; null where they have none.</summary>
     protected abstract TokenLayout? Layout(ModelInput input);

@@ -53,10 +53,16 @@ public sealed class ResidualStream(ActivationCache cache, string part = "")
     /// Needs <see cref="Site.AttnOut"/>, <see cref="Site.MlpOut"/> and the stream before the first block (<see cref="Site.LnPre"/>,
     /// <see cref="Site.FullEmbed"/> or <see cref="Site.ResidPre"/>[0]): with a norm before the blocks the embeddings themselves are no part of it.
     /// </remarks>
-    public ResidualParts Decomposed(int? layer = null, ResidualSplit split = ResidualSplit.AttentionAndMlp)
+    /// <param name="layer">Where to stop; null: after the last block.</param>
+    /// <param name="split">Which layers are told apart.</param>
+    /// <param name="splitEmbeddings">
+    /// Token and position embeddings as parts of their own, for models that add them and nothing else: needs <see cref="Site.Embed"/> and,
+    /// where the model has it, <see cref="Site.PosEmbed"/>.
+    /// </param>
+    public ResidualParts Decomposed(int? layer = null, ResidualSplit split = ResidualSplit.AttentionAndMlp, bool splitEmbeddings = false)
     {
         using var scope = NewDisposeScope();
-        var (values, labels) = Base();
+        var (values, labels) = splitEmbeddings ? Embeddings() : Base();
         for (var l = 0; l < Until(layer); l++)
         {
             if (split != ResidualSplit.MlpOnly)
@@ -149,6 +155,13 @@ public sealed class ResidualStream(ActivationCache cache, string part = "")
         : throw new OptionsException($"There is no block {end}; 0 to {Blocks} can be asked for, {Blocks} standing for the end.");
 
     private Tensor At(SiteKind kind, int layer) => cache[kind[layer].In(part)];
+
+    private (List<Tensor> Values, List<string> Labels) Embeddings()
+    {
+        var embedded = cache[Site.Embed.Only.In(part)];
+        var position = Site.PosEmbed.Only.In(part);
+        return cache.Contains(position) ? ([embedded, cache[position].expand(embedded.shape)], ["embed", "pos_embed"]) : ([embedded], ["embed"]);
+    }
 
     // The stream entering a block, or leaving the last one.
     private Tensor At(int layer) => layer < Blocks ? At(Site.ResidPre, layer) : At(Site.ResidPost, layer - 1);

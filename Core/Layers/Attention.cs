@@ -132,12 +132,14 @@ public sealed class Attention : Module
         return _moduleOut.Pass(Out.Bias is { } added ? result + added.Value : result, run);
     }
 
+    // In place: nobody else has seen the scores yet, and no gradient needs them as they were.
     private Tensor Masked(Tensor scores, AttentionContext context)
     {
         var (tokens, keys) = (scores.shape[^2], scores.shape[^1]);
-        if (_options.Causal && tokens > 1) scores = scores.masked_fill(Ones(scores).triu(1 + keys - tokens), double.NegativeInfinity);
-        if (_options.Window is { } window && keys > window) scores = scores.masked_fill(Ones(scores).tril(keys - tokens - window), double.NegativeInfinity);
-        return context.Visible is { } visible ? scores.masked_fill(visible.logical_not().view(visible.shape[0], 1, 1, keys), double.NegativeInfinity) : scores;
+        if (_options.Causal && tokens > 1) scores.masked_fill_(Ones(scores).triu(1 + keys - tokens), double.NegativeInfinity);
+        if (_options.Window is { } window && keys > window) scores.masked_fill_(Ones(scores).tril(keys - tokens - window), double.NegativeInfinity);
+        if (context.Visible is { } visible) scores.masked_fill_(visible.logical_not().view(visible.shape[0], 1, 1, keys), double.NegativeInfinity);
+        return scores;
     }
 
     private static Tensor Ones(Tensor scores) => ones(scores.shape[^2], scores.shape[^1], dtype: @bool, device: scores.device);

@@ -14,6 +14,9 @@ public sealed record AttentionContext
     /// <summary>Positions of the tokens for rotations, [P] or [B, P]; counted on from <see cref="First"/> where null.</summary>
     public Tensor? Positions { get; init; }
 
+    /// <summary>What each rotation multiplies with in this pass, so that it is formed once and not in every block; formed on the spot where missing.</summary>
+    public IReadOnlyDictionary<Rotary, (Tensor Cos, Tensor Sin)>? Turns { get; init; }
+
     /// <summary>What is added to every module's scores, anything that broadcasts to [B, H, P, keys]; nothing where null.</summary>
     public Tensor? ScoreBias { get; init; }
 

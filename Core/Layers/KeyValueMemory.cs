@@ -4,10 +4,12 @@ namespace Prisma.Core;
 
 /// <summary>
 /// Keys and values of the tokens that a causal model has read, per attention module, so that the next pass reads only new tokens. Owns
-/// its tensors. One memory belongs to one sequence of passes of one model.
+/// its tensors, with room for more tokens than it holds. One memory belongs to one sequence of passes of one model.
 /// </summary>
 public sealed class KeyValueMemory : IDisposable
 {
+    private const long LeastRoom = 64;
+
     private readonly Dictionary<Attention, (Tensor Keys, Tensor Values)> _held = [];
 
     /// <summary>The number of tokens held before the present pass.</summary>
@@ -27,20 +29,39 @@ public sealed class KeyValueMemory : IDisposable
         _held.Clear();
     }
 
-    // k, v: [B, P, KH, k] of the new tokens; returns those of all tokens, borrowed.
+    // k, v: [B, P, KH, k] of the new tokens; returns those of all tokens [B, T, KH, k], views of what is held. It lies head by head, as
+    // attention reads it.
     internal (Tensor Keys, Tensor Values) Extend(Attention module, Tensor keys, Tensor values)
     {
-        if (_held.TryGetValue(module, out var before))
+        using var frozen = no_grad();
+        var length = Tokens + keys.shape[1];
+        if (!_held.TryGetValue(module, out var held) || held.Keys.shape[2] < length)
         {
-            using (before.Keys)
-            using (before.Values)
-                (keys, values) = (cat([before.Keys, keys], 1), cat([before.Values, values], 1));
+            var room = Math.Max(LeastRoom, length + length / 2);
+            var (grownKeys, grownValues) = (Grown(keys, held.Keys, room), Grown(values, held.Values, room));
+            held.Keys?.Dispose();
+            held.Values?.Dispose();
+            held = _held[module] = (grownKeys, grownValues);
         }
-        else
-        {
-            (keys, values) = (keys.detach().clone(), values.detach().clone());
-        }
-        _held[module] = (keys.DetachFromDisposeScope(), values.DetachFromDisposeScope());
-        return (keys, values);
+        Write(held.Keys, keys);
+        Write(held.Values, values);
+        return (held.Keys.narrow(2, 0, length).transpose(1, 2), held.Values.narrow(2, 0, length).transpose(1, 2));
+    }
+
+    private void Write(Tensor held, Tensor added)
+    {
+        using var place = held.narrow(2, Tokens, added.shape[1]);
+        using var turned = added.transpose(1, 2);
+        place.copy_(turned);
+    }
+
+    private Tensor Grown(Tensor added, Tensor? before, long room)
+    {
+        var grown = empty([added.shape[0], added.shape[2], room, added.shape[3]], dtype: added.dtype, device: added.device).DetachFromDisposeScope();
+        if (before is null || Tokens == 0) return grown;
+        using var place = grown.narrow(2, 0, Tokens);
+        using var kept = before.narrow(2, 0, Tokens);
+        place.copy_(kept);
+        return grown;
     }
 }

@@ -194,6 +194,16 @@ public sealed class ConfigReader
         return this;
     }
 
+    /// <summary>A list of texts; null where it is missing.</summary>
+    public IReadOnlyList<string>? Texts(string key)
+    {
+        if (Take(key, required: false) is not { } value) return null;
+        if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
+            return [.. value.EnumerateArray().Select(item => item.GetString()!)];
+        _faults.Add($"'{key}' is {value.GetRawText()}, not a list of texts");
+        return null;
+    }
+
     /// <summary>Whether the key holds a list.</summary>
     public bool IsList(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Array;
 

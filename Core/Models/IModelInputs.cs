@@ -12,6 +12,9 @@ public interface IModelInputs
     /// <summary>Names the examples and how they are prepared: work on them is taken up again only on the same.</summary>
     string Fingerprint { get; }
 
+    /// <summary>Tokens at the beginning of every example that stand for nothing of it, such as a text's start token; 0 where the model's own layout tells.</summary>
+    int Opening => 0;
+
     /// <summary>What people call an example: its file, its row.</summary>
     string NameOf(int example);
 

@@ -127,17 +127,23 @@ public sealed class ModelFolder
         return parts is [var stem, var variant, var ending] && s_huggingFace.Concat(s_diffusers).Contains($"{stem}.{ending}") ? variant : "";
     }
 
-    // A hooked_config.json without weights of its own names the folder it was converted from.
+    // A configuration of a hooked model without weights of its own names the folder it was converted from.
     private static string? Referred(string path)
     {
+        var plain = System.IO.Path.Combine(path, "config.json");
+        if (File.Exists(plain)) return Candidate(path, "config.json", s_huggingFace) is { Weights: null } && SourceIn(plain) is { } named ? named : null;
         var file = System.IO.Path.Combine(path, HookedConfig);
-        if (!File.Exists(file) || File.Exists(System.IO.Path.Combine(path, "config.json"))) return null;
-        if (Candidate(path, HookedConfig, s_huggingFace) is { Weights: not null }) return null;
+        if (!File.Exists(file) || Candidate(path, HookedConfig, s_huggingFace) is { Weights: not null }) return null;
+        return SourceIn(file) ?? throw new CheckpointException($"'{file}' names no source folder, and '{path}' has neither weights nor another configuration.");
+    }
+
+    private static string? SourceIn(string file)
+    {
         using var document = Parse(file);
         return document.RootElement.ValueKind == JsonValueKind.Object && document.RootElement.TryGetProperty("source", out var source)
             && source.ValueKind == JsonValueKind.String
-            ? System.IO.Path.Combine(path, source.GetString()!)
-            : throw new CheckpointException($"'{file}' names no source folder, and '{path}' has neither weights nor another configuration.");
+            ? System.IO.Path.Combine(System.IO.Path.GetDirectoryName(file)!, source.GetString()!)
+            : null;
     }
 
     private static JsonDocument Parse(string file)

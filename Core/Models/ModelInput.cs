@@ -22,6 +22,9 @@ public sealed class ModelInput : IEnumerable<KeyValuePair<string, Tensor>>
         init => _tensors[name] = value;
     }
 
+    /// <summary>Keys and values of earlier tokens, for causal models; none where null. The caller ends the pass with <see cref="KeyValueMemory.Advance"/>.</summary>
+    public KeyValueMemory? Memory { get; init; }
+
     /// <summary>Whether the input was given.</summary>
     public bool Has(string name) => _tensors.ContainsKey(name);
 
@@ -39,7 +42,7 @@ public sealed class ModelInput : IEnumerable<KeyValuePair<string, Tensor>>
     // Aliases resolved, unknown names refused, tensors brought to the model's device: copies belong to the caller's scope. An unnamed tensor of whole numbers goes to the tokens where a model takes both.
     internal ModelInput For(HookedModel model)
     {
-        var (named, device) = (new ModelInput(), model.Device);
+        var (named, device) = (new ModelInput { Memory = Memory }, model.Device);
         foreach (var (given, tensor) in _tensors)
         {
             var name = s_unnamed.Contains(given) ? Unnamed(tensor, model.InputNames) : given == "text" ? "input_ids" : given;

@@ -16,28 +16,40 @@ public static class Processing
         "fold-ln" => ProcessingStep.FoldLn,
         "center-writing" => ProcessingStep.CenterWriting,
         "fold-value-biases" => ProcessingStep.FoldValueBiases,
-        "center-unembed" => throw new OptionsException("The processing step 'center-unembed' is not built yet. Built: fold-ln, center-writing, fold-value-biases."),
-        _ => throw new OptionsException($"There is no processing step '{name}'. Known: fold-ln, center-writing, fold-value-biases."),
+        "center-unembed" => ProcessingStep.CenterUnembed,
+        _ => throw new OptionsException($"There is no processing step '{name}'. Known: fold-ln, center-writing, center-unembed, fold-value-biases."),
     };
 
     /// <summary>
     /// Rewrites a model's weights in place, in the order of <see cref="ProcessingStep"/> whatever order is given, each step once. Only for
     /// a model that nobody is running.
     /// </summary>
-    /// <exception cref="PrismaException">A matrix that would have to take up a bias has none.</exception>
+    /// <exception cref="OptionsException">The step would change what this model computes.</exception>
     public static void Apply(HookedModel model, params IEnumerable<ProcessingStep> steps)
     {
+        ArgumentNullException.ThrowIfNull(model);
         using var gradless = no_grad();
         foreach (var step in steps.Distinct().Order())
+        {
+            if (!model.Allows(step)) throw new OptionsException($"center-unembed: the outputs of {model.Card.Name} are no logits that only a softmax reads, so taking their mean away would change the model.");
             foreach (var module in model.Modules)
             {
                 using var scope = NewDisposeScope();
                 module.Process(step);
             }
+        }
     }
 
     /// <summary>Subtracts from a table [..., d] the mean over its last axis.</summary>
     public static void Center(Weight table) => table.Set(table.Value - table.Value.mean([-1], keepdim: true));
+
+    /// <summary>Takes from every input's row of effects its mean over the outputs: a softmax over the outputs does not see it.</summary>
+    public static void CenterOutputs(Linear head)
+    {
+        ArgumentNullException.ThrowIfNull(head);
+        head.Matrix.Set(head.Matrix.Value - head.Matrix.Value.mean([0], keepdim: true));
+        if (head.Bias is { } bias) bias.Set(bias.Value - bias.Value.mean());
+    }
 
     /// <summary>
     /// Takes from what a layer writes its mean over the width. s ⊙ (W x + b): a layer scale moves into W and b first, since centring acts on
@@ -61,7 +73,7 @@ public static class Processing
     {
         if (attention.Qkv.Bias is not { } bias) return;
         if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
-        var output = attention.Out.Bias ?? throw new PrismaException("fold-value-biases: the attention's output has no bias that could take up the value biases.");
+        var output = attention.Out.EnsureBias();
         var read = (attention.Heads + attention.KeyHeads) * attention.HeadWidth;
         var values = bias.Value.narrow(0, read, attention.KeyHeads * attention.HeadWidth);
         var perHead = values.view(attention.KeyHeads, 1, attention.HeadWidth)
@@ -70,15 +82,17 @@ public static class Processing
         bias.Set(cat([bias.Value.narrow(0, 0, read), values.zeros_like()]));
     }
 
-    // W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of each row of W·γ does nothing.
-    /// <summary>Moves a norm's gain and bias into the matrices that read it, and centres those where the norm centres.</summary>
+    /// <summary>
+    /// Moves a norm's gain and bias into the layers that read it: W (γ·x̂ + β) + b = (W·γ) x̂ + (b + W β); where x̂ has mean 0, the mean of
+    /// each row of W·γ does nothing and is taken off.
+    /// </summary>
     public static void FoldNorm(Norm norm, params Linear[] readers)
     {
         foreach (var reader in readers)
         {
             if (norm.Bias is { } shift)
             {
-                var bias = reader.Bias ?? throw new PrismaException("fold-ln: a matrix that reads a norm has no bias that could take up the norm's.");
+                var bias = reader.EnsureBias();
                 bias.Set(bias.Value + reader.Matrix.Value.matmul(shift));
             }
             var folded = reader.Matrix.Value * norm.Gain;

@@ -10,6 +10,8 @@ public enum ProcessingStep
     /// reads the stream takes it away.
     /// </summary>
     CenterWriting,
+    /// <summary>Takes the mean over the vocabulary off what each direction of the stream adds to the logits; a softmax does not see it.</summary>
+    CenterUnembed,
     /// <summary>Moves the value biases through the output matrix into the output bias: patterns sum to 1, so they add a constant.</summary>
     FoldValueBiases,
 }

@@ -74,7 +74,11 @@ internal sealed class ActivationReader
         return _model.Run(moved, plan);
     }
 
+    // Texts have no picture, but what opens each of them is known.
     private TokenLayout LayoutOf(ModelInput input) => _model.LayoutOf(input)
+        ?? (_tokens == TokenFilter.NoSpecial && _inputs.Opening > 0 && input.First().Value is { ndim: 2 } ids
+            ? new TokenLayout(_inputs.Opening, 1, 1, (int)ids.shape[1] - _inputs.Opening, 1, 1)
+            : null)
         ?? throw new OptionsException($"The tokens of {_model.Card.Name} have no layout, so {_tokens} tokens cannot be told apart; only all of them can be taken.");
 
     // [examples, tokens, …] to [examples · chosen tokens, width]; in the current scope.

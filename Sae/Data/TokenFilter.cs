@@ -12,6 +12,6 @@ public enum TokenFilter
     /// <summary>The tokens that have a place on the picture or in the film.</summary>
     Spatial,
 
-    /// <summary>Everything but the tokens that stand before the grid and belong to no place: class token, registers.</summary>
+    /// <summary>Everything but the tokens that stand before the grid and belong to no place: class token, registers, the token that opens a text.</summary>
     NoSpecial,
 }

@@ -51,8 +51,8 @@ public sealed class ClipText : Module
     /// <exception cref="ShapeException">Too many tokens, an id outside the vocabulary, or a mask that does not fit.</exception>
     public (Tensor LastHidden, Tensor Pooled, Tensor? Projected) Forward(Tensor ids, Tensor? mask, HookRun run)
     {
-        ids = Checked(ids);
-        var context = mask is null ? null : new AttentionContext { Visible = Visible(mask, ids) };
+        ids = TokenIds.Checked(ids, Config.Vocabulary, Config.Context);
+        var context = mask is null ? null : new AttentionContext { Visible = TokenIds.Visible(mask, ids.shape[0], ids.shape[1], Config.Causal) };
         var x = Embed(ids, run);
         foreach (var block in _blocks) x = block.Forward(x, run, context);
         x = _lnFinal.Pass(_norm.Forward(x, run), run);
@@ -86,33 +86,5 @@ public sealed class ClipText : Module
             return x.select(1, Config.Pooling == ClipPooling.First ? 0 : x.shape[1] - 1).MoveToOuterDisposeScope();
         var at = (Config.Pooling == ClipPooling.GreatestId ? ids : ids.eq(Config.EndId).to(ScalarType.Int32)).argmax(1);
         return x.gather(1, at.view(-1, 1, 1).expand(x.shape[0], 1, x.shape[2])).squeeze(1).MoveToOuterDisposeScope();
-    }
-
-    private Tensor Checked(Tensor ids)
-    {
-        var shape = ids.shape;
-        if (shape.Length != 2 || shape[1] == 0 || shape[1] > Config.Context || ids.is_floating_point())
-            throw new ShapeException($"input_ids is {ids.dtype} [{string.Join(", ", shape)}]; expected whole numbers [batch, tokens] with 1 to {Config.Context} tokens.");
-        if (shape[0] == 0) return ids.to(ScalarType.Int64);
-        using var scope = NewDisposeScope();
-        var (least, greatest) = (ids.min().to(ScalarType.Int64).item<long>(), ids.max().to(ScalarType.Int64).item<long>());
-        if (least < 0 || greatest >= Config.Vocabulary)
-            throw new ShapeException($"input_ids holds {(least < 0 ? least : greatest)}; the vocabulary has the ids 0 to {Config.Vocabulary - 1}. Is it the tokenizer of this model?");
-        return ids.to(ScalarType.Int64).MoveToOuterDisposeScope();
-    }
-
-    // A query that may look at nothing has no softmax.
-    private Tensor Visible(Tensor mask, Tensor ids)
-    {
-        if (!mask.shape.AsSpan().SequenceEqual(ids.shape))
-            throw new ShapeException($"attention_mask is [{string.Join(", ", mask.shape)}]; input_ids is [{string.Join(", ", ids.shape)}].");
-        using var scope = NewDisposeScope();
-        var visible = mask.ne(0);
-        var seen = Config.Causal ? visible.select(1, 0) : visible.any(1);
-        if (!seen.all().item<bool>())
-            throw new ShapeException(Config.Causal
-                ? "attention_mask hides the first token of a text; in a causal tower it would see nothing. Pad on the right."
-                : "attention_mask hides every token of a text.");
-        return visible.MoveToOuterDisposeScope();
     }
 }

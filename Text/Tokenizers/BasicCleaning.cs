@@ -21,6 +21,30 @@ internal static class BasicCleaning
         return WhiteSpace.Collapse(LowerCase.Of(CanonicalForm.Compose(kept.ToString())));
     }
 
+    /// <summary>Without control and format characters; every kind of white space becomes a blank.</summary>
+    public static string WithoutControls(string text)
+    {
+        var kept = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (rune.Value is '\t' or '\n' or '\r' || Rune.IsWhiteSpace(rune)) kept.Append(' ');
+            else if (rune.Value is not (0 or 0xFFFD) && !IsControl(rune)) kept.Append(rune.ToString());
+        }
+        return kept.ToString();
+    }
+
+    /// <summary>Chinese characters with blanks around each.</summary>
+    public static string HanApart(string text)
+    {
+        var parted = new StringBuilder(text.Length);
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (IsHanIdeograph(rune.Value)) parted.Append(' ').Append(rune.ToString()).Append(' ');
+            else parted.Append(rune.ToString());
+        }
+        return parted.ToString();
+    }
+
     private static bool IsControl(Rune rune) => Rune.GetUnicodeCategory(rune)
         is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse
         or UnicodeCategory.OtherNotAssigned;

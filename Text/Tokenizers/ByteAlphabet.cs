@@ -27,6 +27,25 @@ internal static class ByteAlphabet
 
     public static char Show(byte value) => Characters[value];
 
+    /// <summary>The UTF-8 bytes of a text, written out.</summary>
+    public static string Write(string text)
+    {
+        var shown = new StringBuilder(text.Length);
+        foreach (var value in Encoding.UTF8.GetBytes(text)) shown.Append(Show(value));
+        return shown.ToString();
+    }
+
+    /// <summary>The bytes of what was written out, or null where a character stands for none.</summary>
+    public static byte[]? TryRead(string shown)
+    {
+        var bytes = new byte[shown.Length];
+        for (var i = 0; i < shown.Length; i++)
+        {
+            if (!Bytes.TryGetValue(shown[i], out bytes[i])) return null;
+        }
+        return bytes;
+    }
+
     /// <summary>Back to text; characters outside the alphabet stay as they are.</summary>
     public static string Read(string shown)
     {

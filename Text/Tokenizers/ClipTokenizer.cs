@@ -49,6 +49,9 @@ public sealed class ClipTokenizer : ITokenizer
     public int? PaddingId => _padding;
 
     /// <inheritdoc/>
+    public bool IsSpecial(int id) => _tokens.IsSpecial(id);
+
+    /// <inheritdoc/>
     public int[] Encode(string text, EncodeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -37,6 +37,9 @@ public sealed class Gpt2Tokenizer : ITokenizer
     public int? PaddingId { get; }
 
     /// <inheritdoc/>
+    public bool IsSpecial(int id) => _tokens.IsSpecial(id);
+
+    /// <inheritdoc/>
     public int[] Encode(string text, EncodeOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(text);

@@ -18,6 +18,9 @@ public interface ITokenizer
     /// <summary>The id that fills a row up to the context length, where there is one.</summary>
     int? PaddingId { get; }
 
+    /// <summary>Whether an id is a special token: it marks something and stands for no text.</summary>
+    bool IsSpecial(int id);
+
     /// <summary>Encodes one text.</summary>
     /// <param name="text">Any text; lone surrogates count as U+FFFD.</param>
     /// <param name="options">What is added, cut and repaired; null for the defaults.</param>

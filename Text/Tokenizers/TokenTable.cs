@@ -36,6 +36,8 @@ internal sealed class TokenTable
         ? name
         : throw new OptionsException($"{_source}: no token has the id {id}; ids run from 0 to {Size - 1}.");
 
+    public bool IsSpecial(int id) => _names.TryGetValue(id, out var name) && _special.ContainsKey(name);
+
     public int? Find(string token) => _added.TryGetValue(token, out var id) || _ids.TryGetValue(token, out id) ? id : null;
 
     public int Require(string token, string role) => Find(token)

@@ -11,10 +11,12 @@ internal sealed record TokenizerSettings
     private const long Unlimited = 1_000_000;       // Hugging Face writes 10^30 for "no limit"
 
     public string? TokenizerClass { get; private set; }
-    public string? Start { get; private set; }
-    public string? End { get; private set; }
+    public string? Start { get; set; }
+    public string? End { get; set; }
     public string? Unknown { get; private set; }
-    public string? Padding { get; private set; }
+    public string? Padding { get; set; }
+    public bool? AddsStart { get; private set; }
+    public bool? AddsEnd { get; private set; }
     public int? ContextLength { get; private set; }
     public Dictionary<string, int> Added { get; } = [];
     public bool IsOpenClip { get; private set; }
@@ -28,6 +30,8 @@ internal sealed record TokenizerSettings
         {
             settings.ReadNames(config);
             settings.TokenizerClass = Text(config, "tokenizer_class");
+            settings.AddsStart = Flag(config, "add_bos_token");
+            settings.AddsEnd = Flag(config, "add_eos_token");
             settings.Limit(config, "model_max_length");
             settings.ReadAdded(config);
         }
@@ -52,6 +56,7 @@ internal sealed record TokenizerSettings
             var text = Object(config, "text_config") ?? config;
             Limit(text, "max_position_embeddings");
             Limit(text, "n_positions");
+            Limit(text, "n_ctx");
         }
     }
 
@@ -85,6 +90,9 @@ internal sealed record TokenizerSettings
         if (value.ValueKind == JsonValueKind.Object && value.TryGetProperty("content", out var content)) value = content;
         return value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
+
+    private static bool? Flag(JsonElement json, string name) =>
+        json.TryGetProperty(name, out var value) && value.ValueKind is JsonValueKind.True or JsonValueKind.False ? value.GetBoolean() : null;
 
     private static JsonElement? Object(JsonElement json, string name) =>
         json.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.Object ? value : null;

@@ -7,17 +7,20 @@ namespace Prisma.Text;
 
 /// <summary>
 /// Finds and reads a byte-level BPE in a folder: vocab.json with merges.txt (GPT-2's own names are encoder.json and vocab.bpe),
-/// tokenizer.json, or OpenAI's bpe_simple_vocab_16e6.txt.gz.
+/// CLIP's tokenizer.json, or OpenAI's bpe_simple_vocab_16e6.txt.gz.
 /// </summary>
 internal static class VocabularyReader
 {
     public const string OpenAiFile = "bpe_simple_vocab_16e6.txt.gz";
-    public const string StartOfText = "<|startoftext|>", EndOfText = "<|endoftext|>";
+    public const string WordEnd = "</w>", StartOfText = "<|startoftext|>", EndOfText = "<|endoftext|>";
 
-    private const string WordEnd = "</w>";
     private const int OpenAiMerges = 49152 - 256 - 2;      // the file goes on, the vocabulary stops there
 
     private static readonly (string Vocabulary, string Merges)[] Pairs = [("vocab.json", "merges.txt"), ("encoder.json", "vocab.bpe")];
+
+    /// <summary>Whether a folder has one of the files that this reader knows.</summary>
+    public static bool IsIn(string folder) => Pairs.SelectMany(pair => new[] { pair.Vocabulary, pair.Merges }).Append("tokenizer.json").Append(OpenAiFile)
+        .Any(name => File.Exists(Path.Combine(folder, name)));
 
     public static BpeVocabulary Read(string folder)
     {
@@ -33,10 +36,8 @@ internal static class VocabularyReader
             if (File.Exists(At(vocabulary))) throw new CheckpointException($"{folder}: {vocabulary} is there but not its merges, {merges}.");
             if (File.Exists(At(merges))) throw new CheckpointException($"{folder}: {merges} is there but not its vocabulary, {vocabulary}.");
         }
-        if (File.Exists(At("tokenizer.model")) || File.Exists(At("spiece.model")))
-            throw new PrismaException($"{folder}: SentencePiece models (tokenizer.model) are not built yet; byte-level BPE is.");
         throw new CheckpointException(
-            $"{folder}: no tokenizer found. Expected vocab.json with merges.txt, tokenizer.json, or {OpenAiFile}.");
+            $"{folder}: no tokenizer found. Expected tokenizer.json, vocab.json with merges.txt, a SentencePiece model (tokenizer.model), or {OpenAiFile}.");
     }
 
     private static BpeVocabulary ReadPair(string folder, string vocabularyPath, string mergesPath)
@@ -63,7 +64,6 @@ internal static class VocabularyReader
             throw new PrismaException($"{path}: tokenizers of the type '{type ?? "unknown"}' are not built yet; byte-level BPE is.");
         var ids = JsonFile.Numbers(vocabulary, path);
         var suffix = model.TryGetProperty("end_of_word_suffix", out var end) && end.GetString() is { } mark ? mark : "";
-        RequireByteLevel(root, suffix, path);
         var merges = mergeList.EnumerateArray().Select((merge, i) => merge.ValueKind == JsonValueKind.Array
             ? (merge[0].GetString()!, merge[1].GetString()!)
             : Pair(merge.GetString() ?? "", path, i + 1)).ToList();
@@ -73,25 +73,6 @@ internal static class VocabularyReader
             foreach (var token in added.EnumerateArray()) special[token.GetProperty("content").GetString()!] = token.GetProperty("id").GetInt32();
         }
         return new BpeVocabulary(path, ids, merges, suffix, special).Checked();
-    }
-
-    // CLIP cuts words by its own pattern, GPT-2 lets the byte level step do it. Other patterns make other words: refuse them.
-    private static void RequireByteLevel(JsonElement root, string suffix, string path)
-    {
-        var steps = new List<JsonElement>();
-        if (root.TryGetProperty("pre_tokenizer", out var cutter) && cutter.ValueKind == JsonValueKind.Object)
-        {
-            if (cutter.TryGetProperty("pretokenizers", out var several)) steps.AddRange(several.EnumerateArray());
-            else steps.Add(cutter);
-        }
-        var types = steps.Select(step => step.GetProperty("type").GetString()).ToList();
-        var isClip = suffix == WordEnd && types.Contains("ByteLevel");
-        var isGpt2 = suffix.Length == 0 && types is ["ByteLevel"]
-            && !(steps[0].TryGetProperty("use_regex", out var regex) && regex.ValueKind == JsonValueKind.False)
-            && !(steps[0].TryGetProperty("add_prefix_space", out var prefix) && prefix.ValueKind == JsonValueKind.True);
-        if (isClip || isGpt2) return;
-        throw new PrismaException(
-            $"{path}: cuts words by {(types.Count == 0 ? "nothing" : string.Join(" + ", types))} with word end '{suffix}'. Built are CLIP's and GPT-2's byte-level BPE.");
     }
 
     private static BpeVocabulary ReadOpenAi(string path)

@@ -3,7 +3,8 @@ using System.Text;
 namespace Prisma.Text;
 
 /// <summary>
-/// Unicode's canonical composition (NFC, Unicode Standard Annex 15) from the tables in Data/canonical-forms.txt.
+/// Unicode's normal forms (NFC, NFD, NFKC, NFKD: Unicode Standard Annex 15) from the tables in Data/canonical-forms.txt and
+/// Data/compatibility-forms.txt.
 /// It stands here because .NET leaves non-ASCII text as it is when InvariantGlobalization is on.
 /// </summary>
 internal static class CanonicalForm
@@ -12,17 +13,32 @@ internal static class CanonicalForm
     private const int HangulBase = 0xAC00, LeadBase = 0x1100, VowelBase = 0x1161, TrailBase = 0x11A7;
     private const int Leads = 19, Vowels = 21, Trails = 28;
 
-    private static readonly Lazy<Tables> Data = new(Tables.Read);
+    private static readonly Lazy<Tables> Data = new(() => Tables.Read("canonical-forms.txt"));
+    private static readonly Lazy<Tables> CompatibleData = new(() => Tables.Read("canonical-forms.txt", "compatibility-forms.txt"));
 
     /// <summary>The NFC form; lone surrogates become U+FFFD.</summary>
-    public static string Compose(string text)
+    public static string Compose(string text) =>
+        text.AsSpan().IndexOfAnyInRange((char)FirstComposing, char.MaxValue) < 0 ? text : Of(text, isComposed: true, Data.Value);
+
+    /// <summary>The NFD form.</summary>
+    public static string Decompose(string text) => Of(text, isComposed: false, Data.Value);
+
+    /// <summary>The NFKC form.</summary>
+    public static string ComposeCompatible(string text) => Of(text, isComposed: true, CompatibleData.Value);
+
+    /// <summary>The NFKD form.</summary>
+    public static string DecomposeCompatible(string text) => Of(text, isComposed: false, CompatibleData.Value);
+
+    private static string Of(string text, bool isComposed, Tables tables)
     {
-        if (text.AsSpan().IndexOfAnyInRange((char)FirstComposing, char.MaxValue) < 0) return text;
-        var tables = Data.Value;
+        if (Ascii.IsValid(text)) return text;
         var points = new List<int>(text.Length);
         foreach (var rune in text.EnumerateRunes()) Decompose(rune.Value, points, tables);
         SortMarks(points, tables);
-        return Join(points, tables);
+        if (isComposed) points = Join(points, tables);
+        var shown = new StringBuilder(points.Count);
+        foreach (var point in points) shown.Append(new Rune(point).ToString());
+        return shown.ToString();
     }
 
     private static void Decompose(int point, List<int> into, Tables tables)
@@ -34,7 +50,7 @@ internal static class CanonicalForm
             into.Add(VowelBase + syllable / Trails % Vowels);
             if (syllable % Trails != 0) into.Add(TrailBase + syllable % Trails);
         }
-        else if (point >= 0xC0 && tables.Decompositions.TryGetValue(point, out var parts))
+        else if (point >= 0xA0 && tables.Decompositions.TryGetValue(point, out var parts))
         {
             foreach (var part in parts) Decompose(part, into, tables);
         }
@@ -60,7 +76,7 @@ internal static class CanonicalForm
         }
     }
 
-    private static string Join(List<int> points, Tables tables)
+    private static List<int> Join(List<int> points, Tables tables)
     {
         var kept = new List<int>(points.Count);
         int starter = -1, lastClass = 0;
@@ -77,9 +93,7 @@ internal static class CanonicalForm
             lastClass = here;
             kept.Add(point);
         }
-        var text = new StringBuilder(kept.Count);
-        foreach (var point in kept) text.Append(new Rune(point).ToString());
-        return text.ToString();
+        return kept;
     }
 
     private static int? Pair(int first, int second, Tables tables)
@@ -96,10 +110,10 @@ internal static class CanonicalForm
     {
         public byte Class(int point) => point < FirstComposing ? (byte)0 : Classes.GetValueOrDefault(point);
 
-        public static Tables Read()
+        public static Tables Read(params string[] files)
         {
             var tables = new Tables([], [], []);
-            foreach (var record in TextData.Records("canonical-forms.txt"))
+            foreach (var record in files.SelectMany(TextData.Records))
             {
                 var point = TextData.Hex(record[1]);
                 if (record[0] == "c")

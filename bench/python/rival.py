@@ -203,6 +203,32 @@ class VideoTransformer(VisionTransformer):
         return F.linear(F.layer_norm(x, (WIDTH,), self.end[0], self.end[1], 1e-5), self.end[2], self.end[3])
 
 
+class LanguageModel:
+    """GPT-2 written as Hugging Face's is with eager attention, on the matrices [outputs, inputs] of our checkpoint."""
+
+    def __init__(self, weights):
+        self.tokens, self.positions = weights["token_embed"], weights["pos_embed"]
+        names = ("ln1", "attn.qkv", "attn.out", "ln2", "mlp.in", "mlp.out")
+        self.blocks = [[weights[f"blocks.{i}.{name}.{kind}"] for name in names for kind in ("weight", "bias")] for i in range(LAYERS)]
+        self.end = weights["ln_final.weight"], weights["ln_final.bias"]
+
+    @staticmethod
+    def attention(x, qkv_weight, qkv_bias, weight, bias):
+        batch, tokens, width = x.shape
+        q, k, v = (part.view(batch, tokens, HEADS, width // HEADS).transpose(1, 2) for part in F.linear(x, qkv_weight, qkv_bias).split(width, dim=2))
+        scores = q @ k.transpose(-1, -2) / (width // HEADS) ** 0.5
+        visible = torch.ones(tokens, tokens, dtype=torch.bool).tril()
+        scores = torch.where(visible, scores, torch.finfo(scores.dtype).min)
+        return F.linear((scores.softmax(dim=-1) @ v).transpose(1, 2).reshape(batch, tokens, width), weight, bias)
+
+    def __call__(self, ids):
+        x = self.tokens[ids] + self.positions[: ids.shape[1]]
+        for n1w, n1b, qkvw, qkvb, ow, ob, n2w, n2b, w1, b1, w2, b2 in self.blocks:
+            x = x + self.attention(F.layer_norm(x, (WIDTH,), n1w, n1b, 1e-5), qkvw, qkvb, ow, ob)
+            x = x + F.linear(F.gelu(F.linear(F.layer_norm(x, (WIDTH,), n2w, n2b, 1e-5), w1, b1), approximate="tanh"), w2, b2)
+        return F.linear(F.layer_norm(x, (WIDTH,), *self.end, 1e-5), self.tokens)
+
+
 def time_calls(count):
     a, b = torch.ones(4), torch.ones(4)
     add = torch.add
@@ -239,6 +265,8 @@ def count_cpu():
 class Session:
     model = None
     pixels = None
+    text_model = None
+    ids = None
 
     def load(self, folder):
         self.model = VisionTransformer(read_checkpoint(folder))
@@ -279,6 +307,22 @@ class Session:
     def unet_output(self):
         return self.unet(**self.unet_inputs).flatten().tolist()
 
+    def text_load(self, folder):
+        self.text_model = LanguageModel(read_checkpoint(folder))
+        return "loaded"
+
+    def text_input(self, ids):
+        self.ids = torch.tensor([[int(i) for i in ids.split()]])
+        return "read"
+
+    def text_forward(self):
+        start = clock()
+        self.text_model(self.ids)
+        return clock() - start
+
+    def text_logits(self):
+        return self.text_model(self.ids)[0, -1].tolist()
+
 
 def main():
     session = Session()
@@ -300,6 +344,10 @@ def main():
         "unet": session.load_unet,
         "unet-forward": session.unet_forward,
         "unet-output": session.unet_output,
+        "text-load": session.text_load,
+        "text-input": session.text_input,
+        "text-forward": session.text_forward,
+        "text-logits": session.text_logits,
     }
     with torch.no_grad():
         for line in sys.stdin:

@@ -139,12 +139,16 @@ public sealed class TokenizerFolderTests : IDisposable
 
     [Theory]
     [InlineData("tokenizer.model", "x", "SentencePiece")]
-    [InlineData("tokenizer.json", """{"model":{"type":"Unigram","vocab":[]}}""", "Unigram")]
-    [InlineData("tokenizer.json", """{"pre_tokenizer":{"type":"Split"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""", "Split")]
-    public void Other_kinds_say_that_they_are_not_built(string name, string content, string named)
+    [InlineData("tokenizer.json", """{"model":{"type":"Unigram","vocab":[]}}""", "empty")]
+    [InlineData("tokenizer.json", """{"model":{"type":"Tree","vocab":[]}}""", "Tree")]
+    [InlineData("tokenizer.json", """{"pre_tokenizer":{"type":"Scissors"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""", "Scissors")]
+    [InlineData("tokenizer.json", """{"normalizer":{"type":"Magic"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""", "Magic")]
+    [InlineData("tokenizer.json", """{"pre_tokenizer":{"type":"Split","pattern":{"Regex":"a++"},"behavior":"Isolated"},"model":{"type":"BPE","vocab":{"a":0},"merges":[]}}""", "a++")]
+    [InlineData("tokenizer.json", """{"model":{"type":"BPE","vocab":{"a":0},"merges":["a b"]}}""", "'a b'")]
+    public void What_is_not_built_or_damaged_is_refused_by_name(string name, string content, string named)
     {
         Write(name, content);
-        Assert.Contains(named, Refused<PrismaException>(), StringComparison.Ordinal);
+        Assert.Contains(named, Assert.ThrowsAny<PrismaException>(() => Tokenizers.Open(_folder.Path)).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -8,6 +8,9 @@ public sealed class GoldenTests
     public static TheoryData<string> Folders => [
         "hf_vit", "hf_vit_model_pooler", "hf_dino_vit",
         "hf_clip_gelu", "hf_clip_quickgelu", "open_clip_gelu", "open_clip_quickgelu",
+        "hf_gpt2", "hf_gpt2_prefixed", "hf_gpt_neox", "hf_gpt_neox_serial", "hf_llama", "hf_llama3_rope_tied", "hf_llama_sharded_bf16",
+        "hf_qwen2", "hf_gemma2",
+        "formula_mistral", "formula_qwen3", "formula_gemma", "formula_gemma3_text", "formula_gptj", "formula_phi",
         "hf_videomae", "hf_vivit", "hf_timesformer", "hf_vjepa2", "hf_vjepa2_cls", "prisma_vjepa",
         "timm_vit", "timm_vit_plain", "timm_vit_clip", "timm_vit_gap_qknorm", "timm_vit_reg", "timm_vit_reg_embed", "timm_vit_siglip_map",
         "timm_deit_distilled", "timm_vit_rms_gated", "timm_vit_avgmax", "timm_vit_map_reg",

@@ -1,0 +1,46 @@
+using Prisma.Core;
+using static TorchSharp.torch;
+
+namespace Prisma.Text;
+
+/// <summary>What models of text demand of their inputs, said in one way.</summary>
+internal static class TokenIds
+{
+    /// <summary>Ids as whole numbers of 64 bits.</summary>
+    /// <param name="ids">[B, P].</param>
+    /// <param name="vocabulary">One more than the greatest id.</param>
+    /// <param name="room">How many tokens fit; null where positions have no end.</param>
+    /// <exception cref="ShapeException">No table of ids, too many tokens, or an id outside the vocabulary.</exception>
+    public static Tensor Checked(Tensor ids, int vocabulary, long? room)
+    {
+        var shape = ids.shape;
+        if (shape.Length != 2 || shape[1] == 0 || shape[1] > (room ?? long.MaxValue) || ids.is_floating_point())
+            throw new ShapeException($"input_ids is {ids.dtype} [{string.Join(", ", shape)}]; expected whole numbers [batch, tokens] with {(room is { } most ? $"1 to {most} tokens" : "at least 1 token")}.");
+        if (shape[0] == 0) return ids.to(ScalarType.Int64);
+        using var scope = NewDisposeScope();
+        var (least, greatest) = (ids.min().to(ScalarType.Int64).item<long>(), ids.max().to(ScalarType.Int64).item<long>());
+        if (least < 0 || greatest >= vocabulary)
+            throw new ShapeException($"input_ids holds {(least < 0 ? least : greatest)}; the vocabulary has the ids 0 to {vocabulary - 1}. Is it the tokenizer of this model?");
+        return ids.to(ScalarType.Int64).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>Which tokens may be looked at, bool [B, keys]. A query that may look at nothing has no softmax, so such masks are refused.</summary>
+    /// <param name="mask">1 for tokens, 0 for padding [B, keys].</param>
+    /// <param name="batch">B.</param>
+    /// <param name="keys">The tokens of this pass and those in memory.</param>
+    /// <param name="causal">Whether tokens see only themselves and those before.</param>
+    /// <exception cref="ShapeException">The mask does not fit or leaves a token without anything to see.</exception>
+    public static Tensor Visible(Tensor mask, long batch, long keys, bool causal)
+    {
+        if (mask.shape is not [var rows, var columns] || rows != batch || columns != keys)
+            throw new ShapeException($"attention_mask is [{string.Join(", ", mask.shape)}]; the tokens are [{batch}, {keys}].");
+        using var scope = NewDisposeScope();
+        var visible = mask.ne(0);
+        var seen = causal ? visible.select(1, 0) : visible.any(1);
+        if (!seen.all().item<bool>())
+            throw new ShapeException(causal
+                ? "attention_mask hides the first token of a text; in a causal tower it would see nothing. Pad on the right."
+                : "attention_mask hides every token of a text.");
+        return visible.MoveToOuterDisposeScope();
+    }
+}

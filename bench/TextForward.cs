@@ -1,0 +1,48 @@
+using Prisma.Core;
+using Prisma.Text;
+using TorchSharp;
+
+namespace Prisma.Bench;
+
+/// <summary>
+/// GPT-2 small: our forward pass against a plain PyTorch one on the same libtorch, same weights, same tokens, same logits; and the time of a
+/// token with memory against the time in which this machine reads all weights once.
+/// </summary>
+internal static class TextForward
+{
+    private const int Prompt = 64, Made = 16;
+
+    public static IEnumerable<Row> Run(Rival rival, int rounds)
+    {
+        using var work = new TextWorkload();
+        rival.Ask("text-load", work.Folder);
+        rival.Ask("text-input", string.Join(' ', TextWorkload.Ids));
+        RequireSameLogits(work, rival);
+        var both = Comparison.ByTurns(rounds, () => Machine.Timed(work.Forward), () => rival.Seconds("text-forward"));
+        yield return Row.Of($"GPT-2 small forward, {TextWorkload.Tokens} tokens / Python torch", both, limit: 1.0);
+
+        using var weights = torch.ones(work.WeightBytes / sizeof(float)).DetachFromDisposeScope();
+        var decoding = Comparison.ByTurns(rounds, () => SecondsPerToken(work.Model), () => Machine.Timed(() => weights.sum().Dispose()));
+        yield return Row.Of("GPT-2 small, a token with memory / reading the weights", decoding, limit: 2.0);
+    }
+
+    // The first token reads the prompt and is not counted.
+    private static double SecondsPerToken(CausalLm model)
+    {
+        using var tokens = TextGenerator.Generate(model, [.. TextWorkload.Ids.Take(Prompt)], new GenerateOptions { MaxTokens = 1 + Made }).GetEnumerator();
+        tokens.MoveNext();
+        return Machine.Timed(() =>
+        {
+            for (var k = 0; k < Made; k++) tokens.MoveNext();
+        }) / Made;
+    }
+
+    private static void RequireSameLogits(TextWorkload work, Rival rival)
+    {
+        var ours = work.LastLogits();
+        var theirs = rival.Ask("text-logits").EnumerateArray().Select(v => v.GetSingle()).ToArray();
+        var worst = ours.Zip(theirs, (a, b) => Math.Abs(a - b)).Max();
+        if (ours.Length != theirs.Length || !(worst <= 1e-3 * theirs.Max(Math.Abs)))
+            throw new PrismaException($"The two sides compute different logits (largest difference {worst:0.0e+0}): their times cannot be compared.");
+    }
+}
