@@ -23,10 +23,10 @@ public sealed record ContestQuestion(string Name, string Meaning, bool OfChosen,
             {
                 // Where no object has the named class, the marked one was misread.
                 var named = scene.Objects.Any(item => (int)item.Shape == guess) ? guess : (int)scene.Label;
-                wrong.Add(Picture(scene, pixels, item => (int)item.Shape == named, new ClassLogit(guess, labels)));
+                wrong.Add(Picture(scene, pixels, item => (int)item.Shape == named, new LogProbability(guess, labels)));
                 continue;
             }
-            right.Add(Picture(scene, pixels, item => item.Marked, new ClassLogit(guess, labels)));
+            right.Add(Picture(scene, pixels, item => item.Marked, new LogProbability(guess, labels)));
             var rival = (int)scene.Objects.First(item => (int)item.Shape != guess).Shape;
             contrast.Add(Picture(scene, pixels, item => (int)item.Shape == rival, new LogitDifference(rival, guess, labels)));
         }
