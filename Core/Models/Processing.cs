@@ -31,6 +31,8 @@ public static class Processing
         using var gradless = no_grad();
         foreach (var step in steps.Distinct().Order())
         {
+            if (step != ProcessingStep.CenterUnembed && model.Points.All(point => point.Site.Path.Layer < 0))
+                throw new OptionsException($"{step}: {model.Card.Name} has no residual stream through numbered blocks, so there is nothing to rewrite.");
             if (!model.Allows(step)) throw new OptionsException($"center-unembed: the outputs of {model.Card.Name} are no logits that only a softmax reads, so taking their mean away would change the model.");
             foreach (var module in model.Modules)
             {

@@ -84,6 +84,7 @@ public sealed class ProcessingTests
 
     private static string? Refusal(string family, ProcessingStep step, HookedModel model) =>
         s_refusals.TryGetValue((family, step), out var reason) ? reason
+        : step != ProcessingStep.CenterUnembed && model.Points.All(point => point.Site.Path.Layer < 0) ? "no residual stream"
         : step == ProcessingStep.CenterUnembed && (model is not CausalLm || family == "gemma2") ? "only a softmax reads"
         : step == ProcessingStep.CenterWriting && model is CausalLm { FinalNorm.Centres: false } ? "keep the mean of the stream"
         : null;
