@@ -1,7 +1,6 @@
 using Prisma.Circuits;
 using Prisma.Core;
 using Prisma.Sae;
-using Assignment = Prisma.Circuits.Assignment;
 using static TorchSharp.torch;
 
 namespace Prisma.Tests.Circuits;
