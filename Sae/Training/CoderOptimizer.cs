@@ -15,6 +15,7 @@ internal sealed class CoderOptimizer : ICoderMoments, IDisposable
     internal CoderOptimizer(OptimizerOptions options, IReadOnlyDictionary<string, TorchSharp.Modules.Parameter> parameters)
     {
         (_options, _parameters) = (options, parameters);
+        using var scope = NewDisposeScope();
         foreach (var (name, parameter) in parameters)
         {
             _mean[name] = parameter.zeros_like().detach().DetachFromDisposeScope();
