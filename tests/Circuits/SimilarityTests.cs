@@ -1,8 +1,8 @@
 using Prisma.Circuits;
 using Prisma.Core;
 using Prisma.Sae;
-using Assignment = Prisma.Circuits.Assignment;
 using static TorchSharp.torch;
+using Assignment = Prisma.Circuits.Assignment;
 
 namespace Prisma.Tests.Circuits;
 
