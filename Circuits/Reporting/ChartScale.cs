@@ -22,7 +22,8 @@ internal sealed class ChartScale
         if (high <= low)
         {
             var away = wholeNumbers ? Math.Max(1, Math.Abs(low) * 0.1) : low == 0 ? 1 : Math.Abs(low) * 0.1;
-            (low, high) = (low - away, high + away);
+            // Nothing measured so far is below nothing.
+            (low, high) = (low == 0 ? 0 : low - away, high + away);
         }
         var step = Step((high - low) / WantedTicks);
         if (wholeNumbers) step = Math.Max(1, step);

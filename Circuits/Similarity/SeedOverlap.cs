@@ -35,7 +35,7 @@ public sealed record SeedOverlap(IReadOnlyList<int> Partner, IReadOnlyList<doubl
             throw new ShapeException($"{one.Card.Name} maps {one.Card.Inputs} → {one.Card.Features} → {one.Card.Outputs}, {other.Card.Name} {other.Card.Inputs} → {other.Card.Features} → {other.Card.Outputs}; both must be alike.");
         if (one.Card.Features > Most) throw new ShapeException($"Assigning {one.Card.Features} features takes time with their third power; at most {Most} are compared.");
         var (decoders, encoders) = (Cosine(one.Directions, other.Directions), Cosine(one.Detectors, other.Detectors));
-        var (byDecoder, byEncoder) = (Assignment.Of(Costs(decoders)), Assignment.Of(Costs(encoders)));
+        var (byDecoder, byEncoder) = (Assignment.OfLargest(decoders), Assignment.OfLargest(encoders));
         var all = Enumerable.Range(0, byDecoder.Length);
         return new SeedOverlap(byDecoder, [.. all.Select(k => decoders[k, byDecoder[k]])],
             [.. all.Select(k => byDecoder[k] == byEncoder[k] && decoders[k, byDecoder[k]] >= threshold && encoders[k, byEncoder[k]] >= threshold)],
@@ -51,13 +51,5 @@ public sealed record SeedOverlap(IReadOnlyList<int> Partner, IReadOnlyList<doubl
         var table = new double[size, size];
         for (var k = 0; k < values.Length; k++) table[k / size, k % size] = values[k];
         return table;
-    }
-
-    private static double[,] Costs(double[,] cosines)
-    {
-        var costs = new double[cosines.GetLength(0), cosines.GetLength(1)];
-        for (var i = 0; i < costs.GetLength(0); i++)
-            for (var j = 0; j < costs.GetLength(1); j++) costs[i, j] = -cosines[i, j];
-        return costs;
     }
 }

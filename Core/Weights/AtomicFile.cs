@@ -116,6 +116,18 @@ public sealed class AtomicFile : IDisposable
         foreach (var path in Unfinished.Keys) Remove(path);
     }
 
+    /// <summary>Removes temporary files of this class in a folder that were left by processes which are no more: what a kill leaves behind.</summary>
+    public static void RemoveAbandoned(string folder)
+    {
+        if (!Directory.Exists(folder)) return;
+        foreach (var path in Directory.EnumerateFiles(folder, ".*.tmp"))
+        {
+            // .name.process-number.tmp
+            var maker = System.IO.Path.GetFileNameWithoutExtension(path).Split('.')[^1].Split('-')[0];
+            if (int.TryParse(maker, System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out var process) && !IsAlive(process)) Remove(path);
+        }
+    }
+
     /// <summary>Flushes the content to disk and lets the file appear under its name.</summary>
     /// <exception cref="PrismaException">The disk is full, or another file has appeared there meanwhile and may not be replaced.</exception>
     public void Commit()
@@ -161,6 +173,19 @@ public sealed class AtomicFile : IDisposable
             var path = System.IO.Path.Combine(folder, $".{name}.{Environment.ProcessId}-{Interlocked.Increment(ref _counter)}.tmp");
             if (File.Exists(path)) continue;
             return (path, new FileStream(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 1 << 16));
+        }
+    }
+
+    private static bool IsAlive(int process)
+    {
+        try
+        {
+            using var found = System.Diagnostics.Process.GetProcessById(process);
+            return !found.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
         }
     }
 

@@ -6,6 +6,8 @@ namespace Prisma.Sae;
 /// <summary>Options of mutual feature regularisation.</summary>
 public sealed record MutualOptions : TrainedOptions
 {
+    private const int MostMatched = 8192;
+
     /// <summary>Nothing is subtracted from the input, and the reconstruction counts per number, as in the paper's code.</summary>
     public MutualOptions()
     {
@@ -33,6 +35,8 @@ public sealed record MutualOptions : TrainedOptions
     public override void Validate(CoderShape shape, IList<string> faults)
     {
         base.Validate(shape, faults);
+        if (Agreement > 0 && shape.Features > MostMatched)
+            faults.Add($"features = {shape.Features}: matching takes time with their third power; at most {MostMatched} are matched");
         if (K < 1 || K > shape.Features) faults.Add($"k = {K} must be between 1 and the number of features, {shape.Features}");
         if (!(Agreement >= 0)) faults.Add($"agreement = {Agreement} must not be negative");
         if (WarmUp < 0) faults.Add($"warm_up = {WarmUp} must not be negative");
@@ -132,8 +136,11 @@ public sealed class TrainedMutual : TrainableCoder
     {
         using var frozen = no_grad();
         using var scope = NewDisposeScope();
-        var cosines = own.detach().matmul(other.t()).contiguous();
-        var best = Assignment.Best(cosines.data<float>().ToArray(), (int)cosines.shape[0]);
+        var size = (int)own.shape[0];
+        var values = own.detach().matmul(other.t()).to(float64).contiguous().data<double>().ToArray();
+        var cosines = new double[size, size];
+        for (var k = 0; k < values.Length; k++) cosines[k / size, k % size] = values[k];
+        var best = Assignment.OfLargest(cosines);
         match.copy_(tensor([.. best.Select(place => (long)place)], [best.Length]));
     }
 }

@@ -31,6 +31,7 @@ public static class TrainFolder
         Directory.CreateDirectory(folder);
         var checkpoint = new TrainCheckpoint(folder, config.Jobs, data, config.Options);
         if (existing == ExistingFile.Replace) checkpoint.Remove();
+        foreach (var place in config.Jobs.Select(job => Path.Combine(folder, job.Name)).Prepend(folder)) AtomicFile.RemoveAbandoned(place);
         using var log = new TrainLog(Path.Combine(folder, "log.jsonl"), checkpoint.Steps);
         var runs = Trainer.Fit(config.Jobs, data, config.Options, new Both(log, sink, report), checkpoint, stop);
         try

@@ -2,7 +2,6 @@ using Prisma.Circuits;
 using Prisma.Core;
 using Prisma.Sae;
 using static TorchSharp.torch;
-using Assignment = Prisma.Circuits.Assignment;
 
 namespace Prisma.Tests.Circuits;
 

@@ -122,7 +122,7 @@ public sealed class TrainVerbTests
         foreach (var file in Directory.GetFiles(Path.Combine(folder["whole"], "coder")).Select(Path.GetFileName))
             Assert.True(File.ReadAllBytes(Path.Combine(folder["whole"], "coder", file!)).AsSpan().SequenceEqual(File.ReadAllBytes(Path.Combine(folder[run], "coder", file!))), $"{file} differs");
         Assert.Equal(File.ReadAllLines(Path.Combine(folder["whole"], "log.jsonl")), File.ReadAllLines(Path.Combine(folder[run], "log.jsonl")));
-        Assert.Empty(Directory.GetFiles(folder[run], "*.tmp"));
+        Assert.Empty(Directory.GetFiles(folder[run], "*.tmp", SearchOption.AllDirectories));
     }
 
     private static string Data(TempFolder folder)

@@ -146,13 +146,13 @@ public sealed class PaperArchitectureTests
     {
         using var scope = NewDisposeScope();
         var cosines = randn(30, 30, generator: new Generator(7));
-        var best = Assignment.Best(cosines.data<float>().ToArray(), 30);
+        var best = Assignment.OfLargest(Table(cosines));
         Assert.Equal(Enumerable.Range(0, 30), best.Order());
         var order = randperm(30, generator: new Generator(8));
         var hungarian = Enumerable.Range(0, 30).Sum(k => (double)cosines[k, best[k]].item<float>());
         Assert.True(hungarian >= Greedy(cosines));
         var rows = nn.functional.normalize(randn(30, 12, generator: new Generator(9)));
-        var matched = Assignment.Best(rows.matmul(rows.index_select(0, order).t()).contiguous().data<float>().ToArray(), 30);
+        var matched = Assignment.OfLargest(Table(rows.matmul(rows.index_select(0, order).t())));
         Assert.Equal(Enumerable.Range(0, 30), matched.Select(place => (int)order[place].item<long>()));
     }
 
@@ -163,7 +163,7 @@ public sealed class PaperArchitectureTests
         var gains = randn(5, 5, generator: new Generator(3));
         double Sum(IReadOnlyList<int> columns) => columns.Select((column, row) => (double)gains[row, column].item<float>()).Sum();
         IEnumerable<int[]> Orders(int[] head) => head.Length == 5 ? [head] : Enumerable.Range(0, 5).Except(head).SelectMany(next => Orders([.. head, next]));
-        Assert.Equal(Orders([]).Max(Sum), Sum(Assignment.Best(gains.data<float>().ToArray(), 5)), 1e-5);
+        Assert.Equal(Orders([]).Max(Sum), Sum(Assignment.OfLargest(Table(gains))), 1e-5);
     }
 
     [Fact]
@@ -205,6 +205,14 @@ public sealed class PaperArchitectureTests
             coder.Decoder.copy_(decoder.narrow(0, layer * 5, 5).narrow(1, layer * 3, 3));
         })).ToList();
         Assert.All(both.Keys, term => Assert.Equal(apart.Sum(one => one[term]), both[term], 1e-3));
+    }
+
+    private static double[,] Table(Tensor matrix)
+    {
+        var table = new double[matrix.shape[0], matrix.shape[1]];
+        for (var i = 0; i < table.GetLength(0); i++)
+            for (var j = 0; j < table.GetLength(1); j++) table[i, j] = matrix[i, j].item<float>();
+        return table;
     }
 
     private static double Greedy(Tensor gains)

@@ -1,6 +1,6 @@
 using Prisma.Core;
 
-namespace Prisma.Circuits;
+namespace Prisma.Sae;
 
 /// <summary>The assignment of rows to columns of smallest total cost (Jonker and Volgenant 1987: shortest augmenting paths), O(n³).</summary>
 public static class Assignment
@@ -20,6 +20,18 @@ public static class Assignment
         for (var column = 1; column <= columns; column++)
             if (rowOf[column] > 0) assigned[rowOf[column] - 1] = column - 1;
         return assigned;
+    }
+
+    /// <summary>For each row its column, with the largest total of gains.</summary>
+    /// <param name="gains">[n, m] with n at most m; finite.</param>
+    /// <exception cref="ShapeException">There are more rows than columns.</exception>
+    public static int[] OfLargest(double[,] gains)
+    {
+        ArgumentNullException.ThrowIfNull(gains);
+        var costs = new double[gains.GetLength(0), gains.GetLength(1)];
+        for (var i = 0; i < costs.GetLength(0); i++)
+            for (var j = 0; j < costs.GetLength(1); j++) costs[i, j] = -gains[i, j];
+        return Of(costs);
     }
 
     private static void Augment(double[,] cost, int row, double[] rowPotential, double[] columnPotential, int[] rowOf)
