@@ -5,7 +5,7 @@ namespace Prisma.Engine;
 
 /// <summary>
 /// Approximate products x·wᵀ in bfloat16 with proven bounds, from which selections find what exact products would give by computing few of them.
-/// Worth it where the processor multiplies tiles of bfloat16; the result is the same everywhere. Owns the buffers for the rounded rows of w.
+/// Worth it where the processor multiplies bfloat16 faster than single precision; the result is the same everywhere. Owns the buffers for the rounded rows of w.
 /// </summary>
 internal sealed class ProductScreen : IDisposable
 {
@@ -29,7 +29,7 @@ internal sealed class ProductScreen : IDisposable
     /// <param name="w">[F, d], float32.</param>
     /// <param name="bias">What selections will add, [F]; only looked at.</param>
     /// <param name="result">[n, F]; undefined where null is returned.</param>
-    /// <param name="plain">Avoids tiles: slow, for tests on any processor.</param>
+    /// <param name="plain">Avoids vector instructions: slow, for tests on any processor.</param>
     internal Screen? Product(Tensor x, Tensor w, Tensor? bias, Tensor result, bool plain = false)
     {
         foreach (var tensor in new[] { x, w, result })

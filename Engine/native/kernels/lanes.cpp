@@ -18,7 +18,7 @@ inline int32_t ranked(float z) {
     return (bits & INT_MAX) > 0x7f800000 ? INT_MAX : ordered;
 }
 
-// Rounding of the sum with the bias, here and in the exact value, is 2⁻²⁴ of it each, and of the bound's ends as much again; sums that tiles take as
+// Rounding of the sum with the bias, here and in the exact value, is 2⁻²⁴ of it each, and of the bound's ends as much again; sums that pair products take as
 // zero are lost.
 inline float half_width(float z, const RowBounds& bounds, int64_t column) {
     return bounds.length * bounds.deltas[column] + bounds.delta * bounds.lengths[column] + std::fabs(z) * 5e-7f + 1e-30f;
