@@ -3,15 +3,24 @@ using static TorchSharp.torch;
 
 namespace Prisma.Sae;
 
-/// <summary>What a step multiplied, in the step's buffer. Lives in the step's scope.</summary>
+/// <summary>
+/// Products of a batch with the encoder, formed when a selection asks for them: in the step's buffer as a whole, or band of rows by band where the
+/// selection looks at rows one by one, which needs a fraction of the memory. Lives in the step's scope.
+/// </summary>
 internal sealed class StepProducts
 {
-    private readonly Tensor _encoder, _values;
+    private readonly SparseStep _step;
+    private readonly Tensor _encoder;
     private readonly Tensor? _bias;
+    private readonly bool _approximates;
+    private Tensor? _whole;
     private Screen? _screen;
 
-    internal StepProducts(Tensor centred, Tensor encoder, Tensor values, Tensor? bias, Screen? screen) =>
-        (Centred, _encoder, _values, _bias, _screen) = (centred, encoder, values, bias, screen);
+    internal StepProducts(SparseStep step, Tensor centred, Tensor encoder, Tensor? bias)
+    {
+        (_step, Centred, _encoder, _bias) = (step, centred.contiguous(), encoder, bias);
+        _approximates = step.Approximates(Centred, encoder, bias);
+    }
 
     /// <summary>What was encoded: [n, d_in].</summary>
     internal Tensor Centred { get; }
@@ -20,21 +29,53 @@ internal sealed class StepProducts
     internal SparseRows Select(SparseSelection selection)
     {
         using var still = no_grad();
-        if (_screen is not null)
+        if (_whole is null && selection.ByRow && SparseStep.Bands(Centred) is { Count: > 1 } bands) return ByBand(selection, bands);
+        if (_whole is null)
         {
-            var found = selection(_values, _bias, _screen);
-            if (!_screen.Overrun) return found;
-            SparseStep.Multiply(Centred, _encoder, _values);
-            _screen = null;
+            _whole = _step.Buffer(Centred.shape[0], _encoder);
+            _screen = Fill(Centred, _whole);
         }
-        return selection(_values, _bias, null);
+        return Chosen(selection, Centred, _whole, ref _screen);
     }
 
     /// <summary>Some features' columns, exact, with the bias: [n, m], a new tensor.</summary>
     internal Tensor Columns(Tensor features)
     {
         using var still = no_grad();
-        var columns = _screen is null ? _values.index_select(1, features) : Centred.matmul(_encoder.index_select(0, features).t());
+        var columns = _whole is null || _screen is not null ? Centred.matmul(_encoder.index_select(0, features).t()) : _whole.index_select(1, features);
         return _bias is null ? columns : columns.add_(_bias.index_select(0, features));
+    }
+
+    private SparseRows ByBand(SparseSelection selection, IReadOnlyList<Tensor> bands)
+    {
+        using var scope = NewDisposeScope();
+        List<SparseRows> found = [];
+        foreach (var band in bands)
+        {
+            using var products = _step.Buffer(band.shape[0], _encoder);
+            var screen = Fill(band, products);
+            found.Add(Chosen(selection, band, products, ref screen));
+        }
+        return SparseRows.Joined(found).MoveToOuterScope();
+    }
+
+    private SparseRows Chosen(SparseSelection selection, Tensor rows, Tensor products, ref Screen? screen)
+    {
+        if (screen is not null)
+        {
+            var found = selection.Choose(products, _bias, screen);
+            if (!screen.Overrun) return found;
+            SparseStep.Multiply(rows, _encoder, products);
+            screen = null;
+        }
+        return selection.Choose(products, _bias, null);
+    }
+
+    // Null where the products are exact.
+    private Screen? Fill(Tensor rows, Tensor products)
+    {
+        var screen = _approximates ? _step.Approximate(rows, products) : null;
+        if (screen is null) SparseStep.Multiply(rows, _encoder, products);
+        return screen;
     }
 }
