@@ -25,6 +25,9 @@ internal readonly record struct SparseRows(Tensor Starts, Tensor Indices, Tensor
         return after.sub(1);
     }
 
+    /// <summary>Some of the entries, at ascending places int64 [m].</summary>
+    internal SparseRows At(Tensor places) => new(searchsorted(places, Starts), Indices.index_select(0, places), Values.index_select(0, places));
+
     /// <summary>The rows of several matrices of one width, below each other.</summary>
     internal static SparseRows Joined(IReadOnlyList<SparseRows> parts)
     {

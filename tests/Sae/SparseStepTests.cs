@@ -158,7 +158,7 @@ public sealed class SparseStepTests
             Assert.True(a.Indices.Equals(b.Indices));
             Close.Check("values", b.Values, a.Values);
             // Bands of rows below each other are the whole.
-            var whole = selection.Choose(x.matmul(encoder.t()), bias, null);
+            var whole = selection.Choose(x.matmul(encoder.t()), bias, null, x.shape[0]);
             Assert.True(a.Starts.Equals(whole.Starts) && a.Indices.Equals(whole.Indices));
             Close.Check("some columns", two.Columns(features), one.Columns(features), atol: 1e-4);
         }

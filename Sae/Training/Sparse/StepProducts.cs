@@ -4,8 +4,8 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>
-/// Products of a batch with the encoder, formed when a selection asks for them: in the step's buffer as a whole, or band of rows by band where the
-/// selection looks at rows one by one, which needs a fraction of the memory. Lives in the step's scope.
+/// Products of a batch with the encoder, formed when a selection asks for them, band of rows by band in the step's buffer: that needs a fraction of
+/// the memory of all. Lives in the step's scope.
 /// </summary>
 internal sealed class StepProducts
 {
@@ -13,8 +13,6 @@ internal sealed class StepProducts
     private readonly Tensor _encoder;
     private readonly Tensor? _bias;
     private readonly bool _approximates;
-    private Tensor? _whole;
-    private Screen? _screen;
 
     internal StepProducts(SparseStep step, Tensor centred, Tensor encoder, Tensor? bias)
     {
@@ -29,53 +27,30 @@ internal sealed class StepProducts
     internal SparseRows Select(SparseSelection selection)
     {
         using var still = no_grad();
-        if (_whole is null && selection.ByRow && SparseStep.Bands(Centred) is { Count: > 1 } bands) return ByBand(selection, bands);
-        if (_whole is null)
-        {
-            _whole = _step.Buffer(Centred.shape[0], _encoder);
-            _screen = Fill(Centred, _whole);
-        }
-        return Chosen(selection, Centred, _whole, ref _screen);
+        using var scope = NewDisposeScope();
+        var bands = SparseStep.Bands(Centred);
+        var found = SparseRows.Joined([.. bands.Select(band => Chosen(selection, band))]);
+        return (bands.Count > 1 && selection.Settle is { } settle ? settle(found, found.Rows) : found).MoveToOuterScope();
     }
 
     /// <summary>Some features' columns, exact, with the bias: [n, m], a new tensor.</summary>
     internal Tensor Columns(Tensor features)
     {
         using var still = no_grad();
-        var columns = _whole is null || _screen is not null ? Centred.matmul(_encoder.index_select(0, features).t()) : _whole.index_select(1, features);
+        var columns = Centred.matmul(_encoder.index_select(0, features).t());
         return _bias is null ? columns : columns.add_(_bias.index_select(0, features));
     }
 
-    private SparseRows ByBand(SparseSelection selection, IReadOnlyList<Tensor> bands)
+    private SparseRows Chosen(SparseSelection selection, Tensor band)
     {
-        using var scope = NewDisposeScope();
-        List<SparseRows> found = [];
-        foreach (var band in bands)
+        var rows = Centred.shape[0];
+        using var products = _step.Buffer(band.shape[0], _encoder);
+        if (_approximates && _step.Approximate(band, products) is { } screen)
         {
-            using var products = _step.Buffer(band.shape[0], _encoder);
-            var screen = Fill(band, products);
-            found.Add(Chosen(selection, band, products, ref screen));
-        }
-        return SparseRows.Joined(found).MoveToOuterScope();
-    }
-
-    private SparseRows Chosen(SparseSelection selection, Tensor rows, Tensor products, ref Screen? screen)
-    {
-        if (screen is not null)
-        {
-            var found = selection.Choose(products, _bias, screen);
+            var found = selection.Choose(products, _bias, screen, rows);
             if (!screen.Overrun) return found;
-            SparseStep.Multiply(rows, _encoder, products);
-            screen = null;
         }
-        return selection.Choose(products, _bias, null);
-    }
-
-    // Null where the products are exact.
-    private Screen? Fill(Tensor rows, Tensor products)
-    {
-        var screen = _approximates ? _step.Approximate(rows, products) : null;
-        if (screen is null) SparseStep.Multiply(rows, _encoder, products);
-        return screen;
+        SparseStep.Multiply(band, _encoder, products);
+        return selection.Choose(products, _bias, null, rows);
     }
 }
