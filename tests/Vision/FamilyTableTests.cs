@@ -31,17 +31,10 @@ public sealed class FamilyTableTests
         }
     }
 
-    [Fact]
-    public void Every_family_was_compared_with_something()
-    {
-        var named = File.ReadAllLines(s_file).Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('`')[1]).ToList();
-        Assert.Equal(Prisma.Models.Catalog.Families.Select(family => family.Name), named);
-        Assert.All(Prisma.Models.Catalog.Families, family => Assert.True(Registry.Default.Families.ContainsKey(family.Name), $"{family.Name} has no words in weights/registry.json"));
-    }
-
     private static FamilyRow Row(ModelFamily family, IReadOnlyList<FamilyProof> proofs)
     {
         Assert.True(proofs.Count > 0, $"{family.Name} is compared with nothing: name a reference folder in GoldenTests.");
+        Assert.True(Registry.Default.Families.ContainsKey(family.Name), $"{family.Name} has no words in weights/registry.json.");
         return new FamilyRow(
             family.Name,
             Registry.Default.Families[family.Name],
