@@ -6,24 +6,23 @@ using static TorchSharp.torch;
 
 namespace Prisma.Cli;
 
-/// <summary>Batches of picture files for evaluating a coder, with the losses that labels and captions make possible. Owns class embeddings and the embedder.</summary>
+/// <summary>Batches of pictures for evaluating a coder, with the losses that labels and captions make possible. Owns class embeddings and the embedder.</summary>
 internal sealed class EvaluationInputs : IDisposable
 {
     private readonly HookedModel _model;
-    private readonly Preprocess _preprocess;
-    private readonly IReadOnlyList<string> _files;
+    private readonly PictureInputs _pictures;
     private readonly int _batch;
     private readonly LabelFile? _labels, _captions;
     private readonly HookedModel? _embedder;
-    private readonly Preprocess? _embedderPreprocess;
+    private readonly PictureInputs? _embedderPictures;
     private readonly ITokenizer? _tokenizer;
     private readonly ZeroShot? _classes;
 
-    internal EvaluationInputs(HookedModel model, string folder, IReadOnlyList<string> files, int batch, string? labels, string? captions, string? embedder)
+    internal EvaluationInputs(HookedModel model, string folder, IReadOnlyList<string> named, int batch, string? labels, string? captions, string? embedder)
     {
         if (batch < 1) throw new OptionsException($"--batch {batch}: at least 1.");
-        (_model, _files, _batch) = (model, files, batch);
-        _preprocess = Preprocess.Load(folder);
+        (_model, _batch) = (model, batch);
+        _pictures = new PictureInputs(named, Preprocess.Load(folder));
         _labels = labels is null ? null : new LabelFile(labels);
         _captions = captions is null ? null : new LabelFile(captions);
         if (_captions is not null && model is not IImageTextModel) throw new OptionsException($"--captions needs a model of pictures and texts; {model.Card.Name} is none.");
@@ -35,21 +34,24 @@ internal sealed class EvaluationInputs : IDisposable
         }
         if (embedder is null) return;
         _embedder = Models.Load(embedder);
-        _embedderPreprocess = Preprocess.Load(embedder);
+        _embedderPictures = new PictureInputs(named, Preprocess.Load(embedder));
     }
 
-    internal int Batches => (_files.Count + _batch - 1) / _batch;
+    internal int Count => _pictures.Count;
+
+    internal int Batches => (Count + _batch - 1) / _batch;
 
     internal EvaluationBatch Batch(int index)
     {
         using var scope = NewDisposeScope();
-        var files = _files.Skip(index * _batch).Take(_batch).ToList();
-        var pixels = PictureBatch.Load(files, _preprocess).ToTensor();
+        int[] examples = [.. Enumerable.Range(index * _batch, Math.Min(_batch, Count - index * _batch))];
+        string[] names = [.. examples.Select(_pictures.NameOf)];
+        var pixels = _pictures.Batch(examples)["input"];
         var kept = new List<Tensor> { pixels };
         var losses = new Dictionary<string, ExampleLoss>();
-        if (_labels is not null) AddClasses([.. files.Select(file => _labels[file])], losses, kept);
-        if (_captions is not null) AddContrastive([.. files.Select(file => _captions[file])], losses, kept);
-        return new EvaluationBatch { Input = pixels, Losses = losses, Embed = recording => Embeddings(recording, files) }.Owning(kept);
+        if (_labels is not null) AddClasses([.. names.Select(name => _labels[name])], losses, kept);
+        if (_captions is not null) AddContrastive([.. names.Select(name => _captions[name])], losses, kept);
+        return new EvaluationBatch { Input = pixels, Losses = losses, Embed = recording => Embeddings(recording, examples) }.Owning(kept);
     }
 
     public void Dispose()
@@ -89,11 +91,12 @@ internal sealed class EvaluationInputs : IDisposable
         throw new OptionsException($"--labels: {_model.Card.Name} has no class '{name}'; nearest: {string.Join(", ", known.Order(StringComparer.Ordinal).Take(5))}{(known.Count > 5 ? ", …" : "")}.");
     }
 
-    private Tensor Embeddings(Recording own, IReadOnlyList<string> files)
+    private Tensor Embeddings(Recording own, IReadOnlyList<int> examples)
     {
-        if (_embedder is null || _embedderPreprocess is null) return Embedding(_model, own);
+        if (_embedder is null || _embedderPictures is null) return Embedding(_model, own);
         using var scope = NewDisposeScope();
-        using var recording = _embedder.Run(PictureBatch.Load(files, _embedderPreprocess).ToTensor(), HookPlan.Empty);
+        using var pixels = _embedderPictures.Batch(examples)["input"];
+        using var recording = _embedder.Run(pixels, HookPlan.Empty);
         return Embedding(_embedder, recording).MoveToOuterDisposeScope();
     }
 

@@ -40,8 +40,8 @@ internal sealed partial class PictureOptions
     }
 
     /// <summary>Loads the model; beside sparse coders it stays on the CPU.</summary>
-    internal TextToImage Open(ParseResult parsed, bool besideCoders = false) => TextToImage.Open(
-        parsed.GetValue(_model)!,
+    internal TextToImage Open(ParseResult parsed, Terminal terminal, bool besideCoders = false) => TextToImage.Open(
+        Named.Folder(parsed.GetValue(_model)!, terminal),
         parsed.GetValue(_scheduler) is { } file ? Scheduler.Open(file) : null,
         parsed.GetValue(_compute) switch
         {

@@ -43,9 +43,9 @@ internal static class Common
     internal static Option<string[]> Images(Command to, bool required = true) => Add(to, new Option<string[]>("--image")
     {
         Required = required,
-        HelpName = "FILE|FOLDER|GLOB",
+        HelpName = "FILE|FOLDER|GLOB|TAR|PARQUET",
         AllowMultipleArgumentsPerToken = true,
-        Description = "Pictures: files, folders or patterns",
+        Description = "Pictures: files, folders, patterns, lists (.txt: a path a line), tar archives or Parquet tables",
     });
 
     internal static Option<bool> Json(Command to) => Add(to, new Option<bool>("--json") { Description = "Print JSON to standard output" });

@@ -10,6 +10,9 @@ namespace Prisma.Diffusion;
 /// </summary>
 public sealed class TextToImage : IDisposable
 {
+    /// <summary>The registry's word for models that are such pipelines.</summary>
+    public const string Family = "sdxl";
+
     private readonly PipelineFolder _folder;
     private readonly PromptEncoder _encoder;
     private readonly LatentCodec _codec;

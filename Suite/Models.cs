@@ -23,6 +23,8 @@ public static class Models
     public static HookedModel Load(string path, string? family = null, ScalarType dtype = ScalarType.Float32)
     {
         var known = Path.Exists(path) ? null : Registry.Default.FindModel(path);
+        if (known is not null && IsPipeline(known))
+            throw new CheckpointException($"'{path}' is a pipeline of several models: TextToImage ('prisma generate') draws with it, and its parts (unet, vae, text_encoder, …) load one by one from its folder's subfolders.");
         return Catalog.Load(Find(path), family ?? known?.Architecture.Family, dtype);
     }
 
@@ -41,12 +43,15 @@ public static class Models
         return new Locator().Model(path, needs, progress, stop);
     }
 
-    /// <summary>Whether a registered model's family is built.</summary>
+    /// <summary>Whether a registered model's family is built, as a model or as a pipeline of several.</summary>
     public static bool IsBuilt(RegisteredModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Catalog.Families.Any(family => family.Name == model.Architecture.Family);
+        return IsPipeline(model) || Catalog.Families.Any(family => family.Name == model.Architecture.Family);
     }
+
+    // Pipelines are opened by TextToImage.
+    private static bool IsPipeline(RegisteredModel model) => model.Architecture.Family == TextToImage.Family;
 
     /// <summary>A registered model without weights, for its places and sizes; null where its family is not built or its configuration is not known. Dispose it.</summary>
     public static HookedModel? Outline(RegisteredModel model)

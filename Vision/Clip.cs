@@ -15,8 +15,8 @@ public sealed record ClipConfig
 }
 
 /// <summary>
-/// CLIP in the Hugging Face layout: CLIPModel, CLIPVisionModel, CLIPVisionModelWithProjection. The text tower alone is
-/// <see cref="ClipTextFamily"/>. Quick GELU is what a configuration without <c>hidden_act</c> means. Other picture sizes interpolate the
+/// CLIP and MetaCLIP 2 in the Hugging Face layout: CLIPModel, CLIPVisionModel, CLIPVisionModelWithProjection, and the same names of MetaClip2, whose text
+/// is always pooled at its first end token. The text tower alone is <see cref="ClipTextFamily"/>. Quick GELU is what a configuration without <c>hidden_act</c> means. Other picture sizes interpolate the
 /// positions bicubically without antialiasing, as the reference does.
 /// </summary>
 public sealed class ClipFamily : ModelFamily<ClipConfig>
@@ -33,24 +33,28 @@ public sealed class ClipFamily : ModelFamily<ClipConfig>
 
     /// <inheritdoc/>
     public override bool Claims(ModelFolder folder) =>
-        folder.ModelType is "clip" or "clip_vision_model" && !folder.Architecture.StartsWith("CLIPTextModel", StringComparison.Ordinal);
+        folder.ModelType is "clip" or "clip_vision_model" or "metaclip_2" or "metaclip_2_vision_model" && !Plain(folder.Architecture).StartsWith("CLIPTextModel", StringComparison.Ordinal);
 
     /// <inheritdoc/>
     protected override ClipConfig ReadConfig(ModelFolder folder)
     {
         var where = Path.Combine(folder.Path, folder.ConfigFile);
         var json = new ConfigReader(folder.Config, where).Ignore("logit_scale_init_value");
-        var towers = folder.Architecture.Length > 0 ? folder.Architecture : folder.ModelType == "clip" ? "CLIPModel" : "CLIPVisionModel";
+        var (second, alone) = (folder.ModelType.StartsWith("metaclip_2", StringComparison.Ordinal), folder.ModelType.EndsWith("_vision_model", StringComparison.Ordinal));
+        var towers = folder.Architecture.Length > 0 ? Plain(folder.Architecture) : alone ? "CLIPVisionModel" : "CLIPModel";
         json.Require(towers is "CLIPModel" or "CLIPVisionModel" or "CLIPVisionModelWithProjection",
             $"the architecture '{towers}' is not built; CLIPModel, CLIPVisionModel, CLIPVisionModelWithProjection, CLIPTextModel and CLIPTextModelWithProjection are");
-        if (towers != "CLIPModel" && folder.ModelType == "clip_vision_model")
+        if (towers != "CLIPModel" && alone)
             return new ClipConfig { Vision = ClipVisionConfig.Read(json, towers == "CLIPVisionModelWithProjection" ? null : 0) };
         var projection = json.Int("projection_dim", 512);
         json.Finish();
         var vision = Tower(folder.Config, "vision_config", where);
-        return towers == "CLIPModel"
-            ? new ClipConfig { Vision = ClipVisionConfig.Read(vision, projection), Text = ClipTextConfig.Read(Tower(folder.Config, "text_config", where), projection) }
-            : new ClipConfig { Vision = ClipVisionConfig.Read(vision, towers == "CLIPVisionModelWithProjection" ? null : 0) };
+        if (towers == "CLIPModel")
+        {
+            var text = ClipTextConfig.Read(Tower(folder.Config, "text_config", where), projection);
+            return new ClipConfig { Vision = ClipVisionConfig.Read(vision, projection), Text = second ? text with { Pooling = ClipPooling.FirstEnd } : text };
+        }
+        return new ClipConfig { Vision = ClipVisionConfig.Read(vision, towers == "CLIPVisionModelWithProjection" ? null : 0) };
     }
 
     /// <inheritdoc/>
@@ -78,6 +82,8 @@ public sealed class ClipFamily : ModelFamily<ClipConfig>
             .Copy(text + "head.weight", root + "text_projection.weight")
             .Copy("logit_scale", root + "logit_scale");
     }
+
+    private static string Plain(string architecture) => architecture.Replace("MetaClip2", "CLIP", StringComparison.Ordinal);
 
     // Older files have a "…_config_dict" beside; where it is no null it replaces the object, as in the reference.
     private static ConfigReader Tower(JsonElement config, string key, string where)

@@ -6,7 +6,7 @@ namespace Prisma.Vision;
 /// <summary>
 /// timm's Eva: EVA, EVA-02, EVA-CLIP's image towers, DINOv3, Perception Encoder and the ViTs with rotary positions. Beside what
 /// <see cref="TimmVitFamily"/> has: rotations by row and column, norms inside attention and MLP, keys without bias. Per-block learned
-/// rotations (rope_type mixed) and post-norm blocks are not built. Other picture sizes interpolate the learned positions as timm does.
+/// rotations (rope_type mixed) are not built. Other picture sizes interpolate the learned positions as timm does.
 /// </summary>
 public sealed class TimmEvaFamily : ModelFamily<TimmVitConfig>
 {
@@ -58,7 +58,6 @@ public sealed class TimmEvaFamily : ModelFamily<TimmVitConfig>
     internal static TimmVitConfig Read(ConfigReader json)
     {
         json.Ignore(TimmVitConfig.Idle).Require(!json.IsSwitchedOn("dynamic_img_pad"), "'dynamic_img_pad' is not built")
-            .Require(!json.IsSwitchedOn("use_post_norm"), "'use_post_norm' is not built")
             .Require(!json.IsSwitchedOn("gated_attn"), "'gated_attn' is not built");
         var attention = json.Text("attn_type", "eva");
         json.Require(attention is "eva" or "rope", $"attn_type '{attention}' is not built; eva and rope are");
@@ -85,6 +84,7 @@ public sealed class TimmEvaFamily : ModelFamily<TimmVitConfig>
             Positions = !json.Bool("use_abs_pos_emb", true) ? VitPositions.None : json.Bool("no_embed_class", false) ? VitPositions.Patches : VitPositions.All,
             Antialias = true,
             PreNorm = preNorm,
+            PostNorm = json.Bool("use_post_norm", false),
             RootMeanSquare = rootMeanSquare,
             Eps = eps,
             Activation = gated ? "silu" : "gelu",

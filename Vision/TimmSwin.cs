@@ -86,6 +86,6 @@ public sealed class TimmSwinFamily : ModelFamily<SwinConfig>
         return config.Classes > 0 ? map.Pair("head", "head.fc") : map;
     }
 
-    private static ModelOutput Outputs(Tensor x, Tensor pooled, Tensor? logits, TokenLayout layout) => new ModelOutput()
+    internal static ModelOutput Outputs(Tensor x, Tensor pooled, Tensor? logits, TokenLayout layout) => new ModelOutput()
         .With("logits", logits ?? pooled).With("pre_logits", pooled).With("forward_features", x.view(x.shape[0], layout.Rows, layout.Columns, x.shape[2]));
 }

@@ -5,7 +5,7 @@ namespace Prisma.Bench;
 
 /// <summary>
 /// Prints ratios of things measured by turns in one run. Names of benchmarks choose some of them; the exit code is 1 if a limit is missed.
-/// <c>sae-step</c>, <c>patching</c> and <c>unet-memory</c> stand alone: they need no Python.
+/// <c>sae-step</c>, <c>patching</c>, <c>images</c>, <c>cache-memory</c> and <c>unet-memory</c> stand alone: they need no Python.
 /// </summary>
 internal static class Program
 {
@@ -25,6 +25,10 @@ internal static class Program
                 return SaeStep.Run(further);
             if (arguments is [PatchingCost.Verb, .. var more])
                 return PatchingCost.Run(more);
+            if (arguments is [PictureRate.Verb, .. var pictures])
+                return PictureRate.Run([PictureRate.Verb, .. pictures]);
+            if (arguments is [CacheMemory.Verb, .. var kept])
+                return CacheMemory.Run([CacheMemory.Verb, .. kept]);
             if (arguments is [UnetMemory.Verb, .. var dtype])
                 return UnetMemory.Run(dtype);
             return Run(Options.Parse(arguments, Names));

@@ -26,7 +26,7 @@ internal sealed class FeaturesCommand : Verb
         var top = Common.Count(command, "--top", 8, "How many features per picture");
         var batch = Common.Count(command, "--batch", 16, "Pictures in one pass of --check");
         var site = new Option<string?>("--site") { HelpName = "PLACE", Description = "The place that the coder reads, where its file does not say" };
-        var check = new Option<string?>("--check") { HelpName = "FOLDER", Description = "Measure L0 and explained variance on these pictures, all, class and spatial tokens apart" };
+        var check = new Option<string?>("--check") { HelpName = "PICTURES", Description = "Measure L0 and explained variance on these pictures (a folder, a tar archive, a Parquet table, …), all, class and spatial tokens apart" };
         foreach (var option in new Option[] { site, check }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for the pictures", required: false);
         var device = Common.Device(command);
@@ -83,10 +83,12 @@ internal sealed class FeaturesCommand : Verb
     private static int Check(HookedModel model, ISparseCoder coder, SpliceOptions splice, string folder, string modelFolder, int batch, bool json, Terminal terminal)
     {
         var fidelity = new Fidelity(coder);
-        foreach (var chunk in PictureFiles.Find([folder]).Chunk(batch))
+        var pictures = new PictureInputs([folder], Preprocess.Load(modelFolder));
+        foreach (var chunk in Enumerable.Range(0, pictures.Count).Chunk(batch))
         {
             using var scope = NewDisposeScope();
-            ModelInput input = PictureBatch.Load(chunk, Preprocess.Load(modelFolder)).ToTensor();
+            using var pixels = pictures.Batch(chunk)["input"];
+            ModelInput input = pixels;
             var placement = CoderPlacement.Of(coder, model, input, splice);
             using var recording = model.Run(input, HookPlan.Empty.Keep(placement.Reads, placement.Writes));
             fidelity.Add(recording.Cache[placement.Reads], model.LayoutOf(input), placement.Reads == placement.Writes ? null : recording.Cache[placement.Writes]);

@@ -38,7 +38,7 @@ internal sealed class GenerateCommand : Verb
             if (folder is not null) AtomicFile.CheckTarget(Path.Combine(folder, PictureRecord.FileName), existing);
             using var scope = NewDisposeScope();
             var options = pictures.Read(parsed, terminal);
-            using var pipeline = pictures.Open(parsed);
+            using var pipeline = pictures.Open(parsed, terminal);
             var kept = globs.Aggregate(HookPlan.Empty, (plan, glob) => plan.Keep(ShortCodes.Expand(glob)));
             if (globs.Length > 0) _ = pipeline.Unet.Find(globs.Select(glob => ShortCodes.Expand(glob)));
             if (parsed.GetValue(words) && folder is null) throw new OptionsException("--words draws pictures: give --out too.");

@@ -50,7 +50,7 @@ internal sealed class InterveneCommand : Verb
                 var ablated = (parsed.GetValue(ablate) ?? []).Select(text => Site.Parse(ShortCodes.Expand(text))).ToList();
                 if (edits.Count + transplants.Count + ablated.Count == 0) throw new OptionsException("Say what to change: --feature, --transplant with --from, or --ablate-block.");
                 var options = pictures.Read(parsed, terminal);
-                using var pipeline = pictures.Open(parsed, besideCoders: true);
+                using var pipeline = pictures.Open(parsed, terminal, besideCoders: true);
                 var (height, width) = pipeline.SizeOf(options);
                 var changes = new InterventionOptions
                 {

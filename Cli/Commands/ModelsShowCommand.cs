@@ -31,7 +31,7 @@ internal sealed class ModelsShowCommand : Verb
                 return ExitCode.Good;
             }
             using var outline = Models.Outline(model);
-            var places = outline?.Points.Select(point => (Name: point.Site.ToString(), Shape: SiteShape.Of(point, model.Architecture))).ToList() ?? [];
+            var places = outline?.Points.Select(point => (Name: point.Site.ToString(), Shape: SiteShape.Of(point, model.Architecture.Staged ? null : model.Architecture))).ToList() ?? [];
             var coders = registry.CodersOf(model).ToList();
             if (parsed.GetValue(json))
                 terminal.Json(new
@@ -82,7 +82,7 @@ internal sealed class ModelsShowCommand : Verb
             ("family", $"{sizes.Family}: {registry.Families[sizes.Family]}{(built ? "" : "; not built yet")}"),
             ("licence", model.Licence),
             ("input", model.Preprocessing),
-            ("sizes", Sizes(sizes)),
+            ("sizes", Sizes(sizes) + (sizes.Staged ? "; of the first stage" : "")),
             ("parameters", sizes.Parameters is { } all0 ? $"{all0:n0}" + (sizes.ImageParameters is { } image ? $", of them {image:n0} in the image tower" : "") : sizes.ImageParameters is { } tower ? $"{tower:n0} in the image tower; the rest was not counted" : null),
             ("memory", sizes.Parameters is { } count ? Memory(count) : null),
             ("verified", $"{model.Verified.ToString().ToLowerInvariant()}: {registry.Levels[model.Verified.ToString().ToLowerInvariant()]}"),

@@ -132,11 +132,10 @@ internal sealed class SaeEvalCommand : Verb
         internal (EvaluationResult, string, SceneScores?) OnPictures(string? folder, string[] images, int batch, string? labels, string? captions, string? embedder)
         {
             if (folder is null) throw new OptionsException("--image needs the model that sees the pictures: --model.");
-            var files = PictureFiles.Find(images);
             using var model = Models.Load(folder);
-            using var inputs = new EvaluationInputs(model, folder, files, batch, labels, captions, embedder);
+            using var inputs = new EvaluationInputs(model, folder, images, batch, labels, captions, embedder);
             var result = CoderEvaluation.Run(model, Coder, inputs.Batches, inputs.Batch, Splice, Usage, Progress(inputs.Batches));
-            return (result, $"{files.Count:n0} pictures seen by {model.Card.Name}", null);
+            return (result, $"{inputs.Count:n0} pictures seen by {model.Card.Name}", null);
         }
 
         internal (EvaluationResult, string, SceneScores?) OnTexts(string? folder, Func<string, HookedModel, TextInputs> open, int batch)

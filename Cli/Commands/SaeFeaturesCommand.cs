@@ -40,9 +40,9 @@ internal sealed class SaeFeaturesCommand : Verb
             var (database, html) = (Path.Combine(folder, "features.sqlite"), Path.Combine(folder, "features.html"));
             if (existing == ExistingFile.Refuse && File.Exists(html)) throw new OptionsException($"'{html}' exists already. Choose another folder, or use --force.");
             if (parsed.GetValue(shown) < 0) throw new OptionsException($"--show {parsed.GetValue(shown)}: 0 or more.");
-            var files = PictureFiles.Find(parsed.GetValue(images)!);
             var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
             var preprocess = Preprocess.Load(modelFolder);
+            var pictures = new PictureInputs(parsed.GetValue(images)!, preprocess);
             using var loaded = Models.Load(modelFolder);
             CoderMatch.Check(parsed.GetValue(sae)!, loaded.Card, parsed.GetValue(force));
             using var coder = Coders.Load(Named.CoderPath(parsed.GetValue(sae)!, terminal), coderOptions.Read(parsed));
@@ -57,18 +57,19 @@ internal sealed class SaeFeaturesCommand : Verb
                 SaveEvery = parsed.GetValue(save),
                 Splice = CoderMatch.Place(parsed.GetValue(sae)!, coder.Card, new SpliceOptions { Force = parsed.GetValue(force), Reads = parsed.GetValue(site) is { } named ? Site.Parse(named) : null }),
             };
-            var tenth = Math.Max(1, files.Count / 10);
+            var tenth = Math.Max(1, pictures.Count / 10);
             var last = 0;
-            var catalogue = FeatureCatalogueBuilder.Build(database, loaded, coder, files, preprocess, Meta(loaded, coder.Card), options, existing, new Reports<int>(done =>
+            var catalogue = FeatureCatalogueBuilder.Build(database, loaded, coder, pictures, Meta(loaded, coder.Card), options, existing, new Reports<int>(done =>
             {
-                if (done / tenth == last / tenth && done < files.Count) return;
-                terminal.Remark($"{done} of {files.Count} pictures");
+                if (done / tenth == last / tenth && done < pictures.Count) return;
+                terminal.Remark($"{done} of {pictures.Count} pictures");
                 last = done;
             }));
             var features = wanted.Length > 0 ? wanted : catalogue.Interesting(parsed.GetValue(shown));
+            var places = Enumerable.Range(0, pictures.Count).ToLookup(pictures.NameOf);
             CataloguePage.Draw($"Features of {coder.Card.Origin.HookName} in {loaded.Card.Name}", catalogue, features, name =>
             {
-                var picture = RgbImage.Load(name);
+                var picture = pictures.PictureOf(places[name].First());
                 return (picture, preprocess.Apply(picture).Geometry);
             }).Save(html, existing);
             terminal.Remark($"Wrote {database} and {html}.");

@@ -10,7 +10,7 @@ public sealed class PictureBatch
     private PictureBatch(IReadOnlyList<string> names, IReadOnlyList<RgbImage> pictures, IReadOnlyList<PreparedImage> prepared) =>
         (Names, Pictures, _prepared) = (names, pictures, prepared);
 
-    /// <summary>The files' names.</summary>
+    /// <summary>What the pictures are called: a file's path, or the archive's with the place in it.</summary>
     public IReadOnlyList<string> Names { get; }
 
     /// <summary>The pictures as they are.</summary>
@@ -19,13 +19,14 @@ public sealed class PictureBatch
     /// <summary>How each was resized and cropped.</summary>
     public IReadOnlyList<ImageGeometry> Geometries => [.. _prepared.Select(image => image.Geometry)];
 
-    /// <summary>Loads and prepares files.</summary>
-    /// <exception cref="PrismaException">A file is missing or no picture.</exception>
+    /// <summary>Loads and prepares the pictures behind names: files, folders, patterns, lists, tar archives, Parquet tables.</summary>
+    /// <exception cref="PrismaException">A name leads to nothing, or to what is no picture.</exception>
     public static PictureBatch Load(IEnumerable<string> named, Preprocess preprocess)
     {
-        var files = PictureFiles.Find(named);
-        var pictures = files.Select(file => RgbImage.Load(file)).ToList();
-        return new PictureBatch(files, pictures, [.. pictures.Select(preprocess.Apply)]);
+        ArgumentNullException.ThrowIfNull(preprocess);
+        var entries = PictureSources.Find(named);
+        var pictures = entries.Select(entry => entry.Load()).ToList();
+        return new PictureBatch([.. entries.Select(entry => entry.Name)], pictures, [.. pictures.Select(preprocess.Apply)]);
     }
 
     /// <summary>The model's input [N, 3, H, W]. The caller (or its scope) disposes it.</summary>

@@ -33,6 +33,10 @@ public sealed class PictureInputs : IModelInputs
     /// <inheritdoc/>
     public string NameOf(int example) => _pictures[example].Name;
 
+    /// <summary>One picture as it is, decoded now.</summary>
+    /// <exception cref="PrismaException">It cannot be read, or is no picture.</exception>
+    public RgbImage PictureOf(int example) => _pictures[example].Load();
+
     /// <inheritdoc/>
     public ModelInput Batch(IReadOnlyList<int> examples)
     {

@@ -8,13 +8,16 @@ namespace Prisma.Core;
 /// </summary>
 public sealed class Attention : Module
 {
+    private static readonly double s_mostCosineScale = Math.Log(100);
+
     private readonly AttentionOptions _options;
     private readonly double _scale;
     private readonly Norm? _qNorm, _kNorm, _innerNorm;
+    private readonly Weight? _cosineScale;
     private readonly HookPoint _moduleIn, _q, _k, _v, _scores, _pattern, _z, _result, _moduleOut;
     private readonly HookPoint? _rotQ, _rotK;
 
-    /// <summary>Declares <c>qkv</c> [(H + 2·KH)·k, d], <c>out</c> [d, H·k] and, where asked, <c>q_norm</c> and <c>k_norm</c> [k], <c>bias</c>, <c>ln</c> [H·k].</summary>
+    /// <summary>Declares <c>qkv</c> [(H + 2·KH)·k, d], <c>out</c> [d, H·k] and, where asked, <c>q_norm</c> and <c>k_norm</c> [k], <c>cosine_scale</c> [H, 1, 1], <c>bias</c>, <c>ln</c> [H·k].</summary>
     /// <exception cref="CheckpointException">The numbers of heads do not divide what they must.</exception>
     public Attention(AttentionOptions options)
     {
@@ -23,7 +26,8 @@ public sealed class Attention : Module
         if (Heads <= 0 || (options.HeadWidth is null && Width % Heads != 0)) throw new CheckpointException($"Attention: {Heads} heads do not divide the width {Width}.");
         if (KeyHeads <= 0 || Heads % KeyHeads != 0) throw new CheckpointException($"Attention: {KeyHeads} key heads do not divide {Heads} heads.");
         HeadWidth = options.HeadWidth ?? Width / Heads;
-        _scale = options.Scale ?? 1 / Math.Sqrt(HeadWidth);
+        _scale = options.Cosine ? 1 : options.Scale ?? 1 / Math.Sqrt(HeadWidth);
+        if (options.Cosine) _cosineScale = Declare("cosine_scale", Heads, 1, 1);
         _moduleIn = Point(options.Places.ModuleIn);
         Qkv = Child("qkv", new Linear(Width, (Heads + 2 * KeyHeads) * HeadWidth, options.Bias));
         _q = Point(options.Places.Q);
@@ -113,6 +117,7 @@ public sealed class Attention : Module
         k = _k.Pass(k, run);
         v = _v.Pass(v, run);
         if (_qNorm is not null && _kNorm is not null) (q, k) = (_qNorm.Forward(q, run), _kNorm.Forward(k, run));
+        if (_cosineScale is { } factor) (q, k) = (Unit(q) * factor.Value.clamp(max: s_mostCosineScale).exp().view(Heads, 1), Unit(k));
         if (_options.Rotary is { } rotary && _rotQ is not null && _rotK is not null)
             (q, k) = (_rotQ.Pass(rotary.Rotate(q, context), run), _rotK.Pass(rotary.Rotate(k, context), run));
         if (context.Memory is { } memory) (k, v) = memory.Extend(this, k, v);
@@ -131,6 +136,8 @@ public sealed class Attention : Module
         var result = _result.Pass(einsum("bphk,hkd->bphd", read.view(batch, tokens, Heads, HeadWidth), OutputPerHead), run).sum(2);
         return _moduleOut.Pass(Out.Bias is { } added ? result + added.Value : result, run);
     }
+
+    private static Tensor Unit(Tensor x) => nn.functional.normalize(x, dim: -1);
 
     // In place: nobody else has seen the scores yet, and no gradient needs them as they were.
     private Tensor Masked(Tensor scores, AttentionContext context)

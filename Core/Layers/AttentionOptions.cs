@@ -30,6 +30,12 @@ public sealed record AttentionOptions
     /// <summary>What scores are multiplied by; 1/√d_head where null.</summary>
     public double? Scale { get; init; }
 
+    /// <summary>
+    /// Whether scores are the cosines of queries and keys times a learned factor for each head, at most 100 (Liu et al. 2022, Swin V2);
+    /// <see cref="Scale"/> then counts for nothing.
+    /// </summary>
+    public bool Cosine { get; init; }
+
     /// <summary>c of c·tanh(score / c), which bounds scores before the mask; none where null.</summary>
     public double? SoftCap { get; init; }
 

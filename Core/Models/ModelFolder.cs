@@ -25,6 +25,9 @@ public sealed class ModelFolder
     /// <summary>The names of the layout that a file of weights belongs to.</summary>
     internal static IEnumerable<string> WeightNamesLike(string file) => s_openClip.Contains(file) ? s_openClip : s_diffusers.Contains(file) ? s_diffusers : s_huggingFace;
 
+    /// <summary>The name that a layout gives weights in one safetensors file, from the name of its weights in any form.</summary>
+    internal static string PlainName(string file) => WeightNamesLike(System.IO.Path.GetFileName(file)).First();
+
     /// <summary>The folder.</summary>
     public string Path { get; }
 

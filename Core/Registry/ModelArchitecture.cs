@@ -53,6 +53,9 @@ public sealed record ModelArchitecture
     /// <summary>False where the products that make keys have no bias.</summary>
     public bool? KeyBias { get; init; }
 
+    /// <summary>Whether width, heads and tokens change from stage to stage (Swin); those here are the first stage's, and attention sees windows.</summary>
+    public bool Staged { get; init; }
+
     /// <summary>Values of all weights that a pass reads; null where not all parts were counted.</summary>
     public long? Parameters { get; init; }
 

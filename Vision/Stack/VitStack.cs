@@ -16,7 +16,7 @@ public sealed class VitStack : Module
     private readonly HookPoint? _posEmbed, _lnPre;
     private readonly Norm? _preNorm;
     private readonly RelativeBias? _sharedBias;
-    private readonly Block[] _blocks;
+    private readonly Func<Tensor, HookRun, AttentionContext?, Tensor>[] _blocks;
 
     /// <summary>
     /// Declares <c>cls_token</c>, <c>dist_token</c> and <c>reg_token</c> [1, n, d], <c>pos_embed</c> [1, positions, d], <c>patch</c>,
@@ -44,7 +44,7 @@ public sealed class VitStack : Module
             _lnPre = Point(Site.LnPre);
         }
         if (config.Relative == RelativePositions.Shared) _sharedBias = Child("relative", new RelativeBias(config.Rows, config.Columns, config.Heads));
-        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, MakeBlock(config)))];
+        _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => MakeBlock(i, config))];
     }
 
     /// <summary>The configuration.</summary>
@@ -56,7 +56,7 @@ public sealed class VitStack : Module
         var x = Embed(pixels, run);
         if (_preNorm is not null && _lnPre is not null) x = _lnPre.Pass(_preNorm.Forward(x, run), run);
         var context = Config.Rotary is null && Config.Relative == RelativePositions.None ? null : new AttentionContext { Layout = LayoutOf(pixels) };
-        foreach (var block in _blocks) x = block.Forward(x, run, context);
+        foreach (var block in _blocks) x = block(x, run, context);
         return x;
     }
 
@@ -73,7 +73,7 @@ public sealed class VitStack : Module
         if (step == ProcessingStep.CenterWriting && !Config.PreNorm && _pos is not null) Processing.Center(_pos);
     }
 
-    private Block MakeBlock(VitStackConfig config)
+    private Func<Tensor, HookRun, AttentionContext?, Tensor> MakeBlock(int number, VitStackConfig config)
     {
         var activation = Activation.Named(config.Activation);
         var neuronNorm = config.NeuronNorm ? config.Norm : null;
@@ -98,7 +98,9 @@ public sealed class VitStack : Module
             },
             Rotary = config.Rotary is { } rotary ? new GridRotary(rotary) : null,
         });
-        return new Block(attention, mlp, config.Norm, new BlockOptions { LayerScale = config.LayerScale });
+        return config.PostNorm && mlp is not null
+            ? BlockChild($"blocks.{number}", number, new PostNormBlock(attention, mlp, config.Norm)).Forward
+            : BlockChild($"blocks.{number}", number, new Block(attention, mlp, config.Norm, new BlockOptions { LayerScale = config.LayerScale })).Forward;
     }
 
     // Tokens with positions come first and stay in order; those without follow the ones before the patches.

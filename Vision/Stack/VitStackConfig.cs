@@ -53,6 +53,9 @@ public sealed record VitStackConfig
     /// <summary>Whether a norm stands before the blocks.</summary>
     public bool PreNorm { get; init; }
 
+    /// <summary>Whether the blocks normalise what their branches wrote instead of what they read; there is no layer scale then.</summary>
+    public bool PostNorm { get; init; }
+
     /// <summary>Whether norms divide by the root mean square instead of centring first.</summary>
     public bool RootMeanSquare { get; init; }
 
@@ -112,6 +115,7 @@ public sealed record VitStackConfig
         ArgumentNullException.ThrowIfNull(json);
         json.Require(HeadWidth is not null || Width % Heads == 0, $"{Heads} attention heads do not divide the width {Width}")
             .Require(Rows > 0 && Columns > 0, $"the picture that the positions belong to holds no patch of {Patch} pixels")
+            .Require(!PostNorm || (Hidden > 0 && !LayerScale), "blocks that normalise what they wrote are built with MLPs and without layer scales")
             .Require(Hidden > 0 || !Gated, "the gated MLP has no hidden width")
             .Require(Relative == RelativePositions.None || (ClassToken && Prefix == 1), "relative positions need a class token and no other token before the patches")
             .Require(Rotary is null || (HeadWidth ?? Width / Heads) % 4 == 0, "rotations over rows and columns need a head width that 4 divides");

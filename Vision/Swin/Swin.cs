@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Prisma.Vision;
 
 /// <summary>
-/// Swin Transformer (Liu et al. 2021): pixel_values [B, C, H, W] to logits, or to the last hidden state. Blocks are numbered through all
+/// Swin Transformer (Liu et al. 2021) and its second version (Liu et al. 2022): pixel_values [B, C, H, W] to logits, or to the last hidden state. Blocks are numbered through all
 /// stages; each stage halves the grid and doubles the width, so the stream of one stage does not add to that of another.
 /// </summary>
 public sealed class Swin : HookedModel
@@ -34,7 +34,7 @@ public sealed class Swin : HookedModel
         var number = 0;
         for (var stage = 0; stage < config.Depths.Count; stage++)
         {
-            var merge = stage == 0 ? null : PartChild($"merge.{stage}", new SwinMerge(config.Width << (stage - 1)));
+            var merge = stage == 0 ? null : PartChild($"merge.{stage}", new SwinMerge(config.Width << (stage - 1), config.V2 is not null));
             var blocks = new SwinBlock[config.Depths[stage]];
             for (var i = 0; i < blocks.Length; i++, number++) blocks[i] = BlockChild($"blocks.{number}", number, new SwinBlock(config, stage, shifts: i % 2 == 1));
             _stages.Add((merge, blocks));

@@ -5,33 +5,39 @@ namespace Prisma.Vision;
 
 /// <summary>
 /// Swin's block (Liu et al. 2021): a pre-norm transformer block whose attention stays inside windows of the grid, with a bias by distance.
+/// In Swin V2 the norms stand behind the branches.
 /// The places of its attention have one example per window: [B·windows, tokens of a window, …].
 /// </summary>
 internal sealed class SwinBlock : Module
 {
     private readonly (int Rows, int Columns) _window, _shift;
-    private readonly bool _padsFirst;
+    private readonly bool _padsFirst, _normsFollow;
     private readonly HookPoint _residPre, _attnOut, _residMid, _mlpIn, _mlpOut, _residPost;
     private readonly Norm _ln1, _ln2;
     private readonly Attention _attention;
     private readonly Mlp _mlp;
-    private readonly Weight _table;
+    private readonly Weight? _table;
+    private readonly DistanceBias? _distance;
 
-    /// <summary>Declares <c>ln1</c>, <c>attn</c>, <c>bias_table</c> [(2·rows − 1)·(2·columns − 1), H], <c>ln2</c> and <c>mlp</c>.</summary>
+    /// <summary>Declares <c>ln1</c>, <c>attn</c>, <c>bias_table</c> [(2·rows − 1)·(2·columns − 1), H] or <c>bias</c>, <c>ln2</c> and <c>mlp</c>.</summary>
     internal SwinBlock(SwinConfig config, int stage, bool shifts)
     {
         var (width, heads) = (config.Width << stage, config.Heads[stage]);
         (_window, _shift, _padsFirst) = (config.Windows[stage], shifts ? config.Shifts[stage] : (0, 0), config.PadsFirst);
         var norm = LayerNorm.With(config.Eps);
+        _normsFollow = config.V2 is not null;
         _residPre = Point(Site.ResidPre);
-        _ln1 = Child("ln1", norm(width, Site.Ln1Scale, Site.Ln1Normalized));
-        _attention = Child("attn", new Attention(new AttentionOptions { Width = width, Heads = heads, Bias = config.QkvBias }));
-        _table = Declare("bias_table", ((2 * _window.Rows) - 1) * ((2 * _window.Columns) - 1), heads);
+        if (!_normsFollow) _ln1 = Child("ln1", norm(width, Site.Ln1Scale, Site.Ln1Normalized));
+        _attention = Child("attn", new Attention(new AttentionOptions { Width = width, Heads = heads, Bias = config.QkvBias, Cosine = _normsFollow }));
+        if (config.V2 is { } v2) _distance = Child("bias", new DistanceBias(_window, v2.PretrainedWindows[stage], heads));
+        else _table = Declare("bias_table", ((2 * _window.Rows) - 1) * ((2 * _window.Columns) - 1), heads);
+        _ln1 ??= Child("ln1", norm(width, Site.Ln1PostScale, Site.Ln1PostNormalized));
         _attnOut = Point(Site.AttnOut);
         _residMid = Point(Site.ResidMid);
         _mlpIn = Point(Site.MlpIn);
-        _ln2 = Child("ln2", norm(width, Site.Ln2Scale, Site.Ln2Normalized));
+        if (!_normsFollow) _ln2 = Child("ln2", norm(width, Site.Ln2Scale, Site.Ln2Normalized));
         _mlp = Child("mlp", new Mlp(width, (int)(width * config.MlpRatio), Activation.Named(config.Activation)));
+        _ln2 ??= Child("ln2", norm(width, Site.Ln2PostScale, Site.Ln2PostNormalized));
         _mlpOut = Point(Site.MlpOut);
         _residPost = Point(Site.ResidPost);
     }
@@ -42,12 +48,13 @@ internal sealed class SwinBlock : Module
         using var scope = NewDisposeScope();
         x = _residPre.Pass(x, run);
         var windows = Windows(rows, columns);
-        var cut = windows.Cut(_ln1.Forward(x, run));
-        var context = new AttentionContext { ScoreBias = Bias(windows, x.shape[0], x.device) };
-        var attended = _attnOut.Pass(windows.Join(_attention.Forward(cut, run, context)), run);
-        x = _residMid.Pass(x + attended, run);
-        var moved = _mlpOut.Pass(_mlp.Forward(_ln2.Forward(_mlpIn.Pass(x, run), run), run), run);
-        return _residPost.Pass(x + moved, run).MoveToOuterDisposeScope();
+        var cut = windows.Cut(_normsFollow ? x : _ln1.Forward(x, run));
+        var context = new AttentionContext { ScoreBias = Bias(windows, x) };
+        var attended = windows.Join(_attention.Forward(cut, run, context));
+        x = _residMid.Pass(x + _attnOut.Pass(_normsFollow ? _ln1.Forward(attended, run) : attended, run), run);
+        var read = _mlpIn.Pass(x, run);
+        var moved = _normsFollow ? _ln2.Forward(_mlp.Forward(read, run), run) : _mlp.Forward(_ln2.Forward(read, run), run);
+        return _residPost.Pass(x + _mlpOut.Pass(moved, run), run).MoveToOuterDisposeScope();
     }
 
     /// <inheritdoc/>
@@ -56,6 +63,7 @@ internal sealed class SwinBlock : Module
         switch (step)
         {
             case ProcessingStep.FoldLn:
+                if (_normsFollow) throw new OptionsException("fold-ln: the norms of Swin V2 stand behind the branches, so nothing reads them that could take them in.");
                 throw new OptionsException("fold-ln: Swin pads its windows with zeros behind the norm, which a folded bias would not leave zero.");
             case ProcessingStep.CenterWriting:
                 throw new OptionsException("center-writing: Swin's merging of patches reads four tokens at once, so their means do count.");
@@ -74,11 +82,13 @@ internal sealed class SwinBlock : Module
     }
 
     // [H, t, t] by distance, or [B·windows, H, t, t] where a shift keeps some apart.
-    private Tensor Bias(SwinWindows windows, long batch, Device device)
+    private Tensor Bias(SwinWindows windows, Tensor x)
     {
         using var scope = NewDisposeScope();
+        var (batch, device) = (x.shape[0], x.device);
+        var table = _table?.Value ?? _distance!.Table(x.dtype, device);
         var tokens = _window.Rows * _window.Columns;
-        var byDistance = _table.Value.index_select(0, tensor(Distances()).to(device)).view(tokens, tokens, -1).permute(2, 0, 1);
+        var byDistance = table.index_select(0, tensor(Distances()).to(device)).view(tokens, tokens, -1).permute(2, 0, 1);
         if (windows.Mask() is not { } mask) return byDistance.MoveToOuterDisposeScope();
         var perWindow = mask.to(byDistance.dtype).to(device) + byDistance;
         return perWindow.unsqueeze(0).expand(batch, windows.Count, byDistance.shape[0], tokens, tokens).reshape(-1, byDistance.shape[0], tokens, tokens).MoveToOuterDisposeScope();

@@ -24,6 +24,12 @@ public sealed record SwinConfig
     /// </summary>
     public bool PadsFirst { get; init; }
 
+    /// <summary>
+    /// Swin V2 (Liu et al. 2022): norms behind the branches and behind the merging, cosine attention, and a small network that makes the bias from
+    /// logarithms of the distance. Null for Swin V1.
+    /// </summary>
+    public SwinV2Options? V2 { get; init; }
+
     /// <summary>d_mlp as a multiple of d_model.</summary>
     public double MlpRatio { get; init; } = 4;
 

@@ -116,28 +116,28 @@ public sealed class FeatureCatalogueTests : IDisposable
         var (files, preprocess) = Files();
         var meta = new Dictionary<string, string> { ["model"] = "tiny" };
         var options = new CatalogueOptions { Examples = 3, Batch = 4, SaveEvery = 8 };
-        var whole = FeatureCatalogueBuilder.Build(_folder["whole.sqlite"], _model, _coder, files, preprocess, meta, options);
+        var whole = FeatureCatalogueBuilder.Build(_folder["whole.sqlite"], _model, _coder, new PictureInputs(files, preprocess), meta, options);
         using var stop = new CancellationTokenSource();
         var seen = new List<int>();
-        Assert.Throws<OperationCanceledException>(() => FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, files, preprocess, meta, options,
+        Assert.Throws<OperationCanceledException>(() => FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, new PictureInputs(files, preprocess), meta, options,
             progress: new Told(done => { if (done >= 12) stop.Cancel(); }), stop: stop.Token));
         Assert.False(File.Exists(_folder["cut.sqlite"]));
         Assert.True(File.Exists(_folder["cut.sqlite.partial"]));
         // Another run's leavings are not taken up.
-        Assert.Throws<OptionsException>(() => FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, files, preprocess, meta, options with { Examples = 4 }));
-        var resumed = FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, files, preprocess, meta, options, progress: new Told(seen.Add));
+        Assert.Throws<OptionsException>(() => FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, new PictureInputs(files, preprocess), meta, options with { Examples = 4 }));
+        var resumed = FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, new PictureInputs(files, preprocess), meta, options, progress: new Told(seen.Add));
         Assert.Equal(8, seen[0]);
         Assert.False(File.Exists(_folder["cut.sqlite.partial"]));
         Same(whole, resumed);
         Same(whole, FeatureStore.Load(_folder["cut.sqlite"]).Catalogue);
-        Assert.Throws<PrismaException>(() => FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, files, preprocess, meta, options));
+        Assert.Throws<PrismaException>(() => FeatureCatalogueBuilder.Build(_folder["cut.sqlite"], _model, _coder, new PictureInputs(files, preprocess), meta, options));
     }
 
     [Fact]
     public void The_page_shows_the_features_and_loads_nothing_from_elsewhere()
     {
         var (files, preprocess) = Files();
-        var catalogue = FeatureCatalogueBuilder.Build(_folder["page.sqlite"], _model, _coder, files, preprocess, new Dictionary<string, string>(), new CatalogueOptions { Examples = 3 });
+        var catalogue = FeatureCatalogueBuilder.Build(_folder["page.sqlite"], _model, _coder, new PictureInputs(files, preprocess), new Dictionary<string, string>(), new CatalogueOptions { Examples = 3 });
         var features = catalogue.Interesting(2, densest: 1);
         Assert.Equal(2, features.Count);
         var html = CataloguePage.Draw("Features <of> tiny", catalogue, features, name => (RgbImage.Load(name), preprocess.Apply(RgbImage.Load(name)).Geometry)).ToString();

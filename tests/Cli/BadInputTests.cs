@@ -53,6 +53,27 @@ public sealed class BadInputTests : IDisposable
     }
 
     [Fact]
+    public void Pictures_in_an_archive_count_like_files()
+    {
+        using (var tar = new System.Formats.Tar.TarWriter(File.Create(_folder["shard.tar"])))
+            foreach (var name in new[] { "a.png", "b.png" }) tar.WriteEntry(Filled("{picture}"), $"x/{name}");
+        var alone = Run("features", "--model", DemoWeights.Vit, "--sae", DemoWeights.Sae, "--image", Filled("{picture}"), "--json");
+        var packed = Run("features", "--model", DemoWeights.Vit, "--sae", DemoWeights.Sae, "--image", _folder["shard.tar"], "--json");
+        Assert.True(packed.Code == 0, packed.Errors);
+        var (one, two) = (System.Text.Json.JsonDocument.Parse(alone.Output).RootElement, System.Text.Json.JsonDocument.Parse(packed.Output).RootElement);
+        Assert.Equal(2, two.GetArrayLength());
+        foreach (var found in two.EnumerateArray()) Assert.Equal(one[0].GetProperty("features")[0].GetProperty("feature").GetInt32(), found.GetProperty("features")[0].GetProperty("feature").GetInt32());
+        foreach (var verb in new[] { new[] { "attribute", "--model", DemoWeights.Vit, "--method", "attention", "--out", _folder["maps"] }, ["sae", "features", "--model", DemoWeights.Vit, "--sae", DemoWeights.Sae, "--out", _folder["catalogue"]] })
+        {
+            var (code, errors, _) = Run([.. verb, "--image", _folder["shard.tar"]]);
+            Assert.True(code == 0, errors);
+        }
+        foreach (var stem in new[] { "a", "b" }) Assert.Single(Directory.GetFiles(_folder["maps"], $"{stem}*attention*.png"));
+        var (checkedCode, checkedErrors, _) = Run("features", "--model", DemoWeights.Vit, "--sae", DemoWeights.Sae, "--check", _folder["shard.tar"]);
+        Assert.True(checkedCode == 0, checkedErrors);
+    }
+
+    [Fact]
     public void An_edit_under_a_mask_changes_only_its_tokens()
     {
         RgbImage.Filled(4, 4, 255, 255, 255).Save(_folder["all.png"]);

@@ -35,6 +35,41 @@ public sealed class HubVerbTests : IDisposable
         Assert.EndsWith(FakeHub.Commit, JsonDocument.Parse(output).RootElement.GetProperty("path").GetString());
     }
 
+    [Theory]
+    [InlineData("bfloat16", 2, 0.1)]
+    [InlineData("float16", 2, 0.02)]
+    [InlineData("float32", 4, 0)]
+    public void Pull_writes_a_copy_in_another_precision(string dtype, int bytes, double change)
+    {
+        var (code, errors, output) = VerbRun.Of("pull", "org/model", "--dtype", dtype, "--out", _folder["copy"]);
+        Assert.True(code == 0, errors);
+        Assert.Equal(_folder["copy"], output.Trim());
+        using var stored = TensorSource.Open(Path.Combine(_folder["copy"], "model.safetensors"));
+        Assert.All(stored.Tensors, tensor => Assert.Equal(bytes, tensor.ByteCount / tensor.Count));
+        using var scope = TorchSharp.torch.NewDisposeScope();
+        using var model = Models.Load(_folder["copy"]);
+        using var whole = Models.Load(DemoWeights.Vit);
+        var pixels = TorchSharp.torch.ones(1, 3, 64, 64);
+        Assert.True((model.Run(pixels) - whole.Run(pixels)).abs().max().item<float>() <= change);
+        Assert.True(File.Exists(Path.Combine(_folder["copy"], "preprocessor_config.json")));
+    }
+
+    [Theory]
+    [InlineData("--dtype float8 --out {out}", "expected float32, float16 or bfloat16")]
+    [InlineData("--dtype float16", "--dtype needs --out")]
+    [InlineData("--out {out}", "without --dtype")]
+    [InlineData("--dtype float16 --out {cache}", "exists already")]
+    [InlineData("--dtype float16 --out {out} --file *.json", "excludes --file")]
+    public void A_copy_that_cannot_be_made_is_refused_before_anything_is_fetched(string options, string sentence)
+    {
+        Directory.CreateDirectory(_folder["cache"]);
+        var (code, errors, output) = VerbRun.Of(["pull", "org/model", .. options.Replace("{out}", _folder["copy"], StringComparison.Ordinal).Replace("{cache}", _folder["cache"], StringComparison.Ordinal).Split(' ')]);
+        Assert.Equal((2, ""), (code, output));
+        Assert.Contains(sentence, errors, StringComparison.Ordinal);
+        Assert.Empty(Directory.GetFileSystemEntries(_folder["cache"]));
+        Assert.False(Path.Exists(_folder["copy"]));
+    }
+
     [Fact]
     public void A_hub_id_serves_wherever_a_model_is_named()
     {

@@ -17,9 +17,9 @@ public sealed class UnetTests : IDisposable
         using var unet = Models.Load(Fixture.Path("diffusion/unet"));
         using var recording = unet.Run(_expected.Input(999), HookPlan.Empty.Keep("*"));
         var compared = 0;
-        foreach (var name in _expected.Names.Where(name => name.StartsWith("unet.", StringComparison.Ordinal) && PlaceOf(name) is not null))
+        foreach (var (name, place) in Places(_expected.Names))
         {
-            _expected.Check(name, recording.Cache[Site.Parse(PlaceOf(name)!)]);
+            _expected.Check(name, recording.Cache[Site.Parse(place)]);
             compared++;
         }
         Assert.Equal(29, compared);
@@ -172,6 +172,10 @@ public sealed class UnetTests : IDisposable
         Safetensors.Write(folder["diffusion_pytorch_model.safetensors"], changed.Select(pair => (pair.Name, pair.Value!)));
         return Models.Load(folder.Path);
     }
+
+    /// <summary>The fixture's tensors of places, with the places.</summary>
+    internal static IEnumerable<(string Name, string Place)> Places(IEnumerable<string> names) =>
+        names.Where(name => name.StartsWith("unet.", StringComparison.Ordinal) && PlaceOf(name) is not null).Select(name => (name, PlaceOf(name)!));
 
     // The fixture's names of what these places hold.
     private static string? PlaceOf(string name)

@@ -33,7 +33,7 @@ public sealed class TimmTests
     }
 
     [Theory]
-    [InlineData("eva", 49, "'(use_post_norm|rope_type|gated_attn)'|rope_type ")]
+    [InlineData("eva", 50, "'(rope_type|gated_attn)'|rope_type ")]
     [InlineData("beit", 7, "nothing")]
     [InlineData("swin", 8, "'window_size'|nothing of stage|window")]
     public void The_other_tables_are_read_or_refused_likewise(string table, int least, string refusal)

@@ -12,6 +12,8 @@ public sealed class ProcessingTests
         [("timm_eva", ProcessingStep.FoldValueBiases)] = "a norm stands between the values and the output matrix",
         [("swin", ProcessingStep.FoldLn)] = "pads its windows",
         [("timm_swin", ProcessingStep.FoldLn)] = "pads its windows",
+        [("timm_swinv2", ProcessingStep.FoldLn)] = "behind the branches",
+        [("timm_swinv2", ProcessingStep.CenterWriting)] = "merging of patches",
         [("swin", ProcessingStep.CenterWriting)] = "merging of patches",
         [("timm_swin", ProcessingStep.CenterWriting)] = "merging of patches",
     };

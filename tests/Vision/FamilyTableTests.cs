@@ -1,0 +1,77 @@
+using System.Globalization;
+using System.Text;
+using Prisma.Core;
+
+namespace Prisma.Tests.Vision;
+
+/// <summary>
+/// docs/families.md is what the tests measure: who changes a family, a fixture or the registry renews it with
+/// <c>PRISMA_RENEW_FAMILIES=1 ./prisma test --filter FamilyTableTests</c>.
+/// </summary>
+public sealed class FamilyTableTests
+{
+    // Another processor or BLAS adds in another order, and may not meet bit for bit what this one does.
+    private const double Slack = 10, Least = 1e-6;
+
+    private static readonly string s_file = Path.Combine(Fixture.Root, "docs", "families.md");
+
+    [Fact]
+    public void The_table_of_families_is_what_the_tests_measure()
+    {
+        var proofs = FamilyProof.Measure();
+        var rows = Prisma.Models.Catalog.Families.Select(family => Row(family, [.. proofs.Where(proof => proof.Family == family.Name)])).ToList();
+        if (Environment.GetEnvironmentVariable("PRISMA_RENEW_FAMILIES") == "1") File.WriteAllText(s_file, Page(rows));
+        const string Renew = "Renew docs/families.md: PRISMA_RENEW_FAMILIES=1 ./prisma test --filter FamilyTableTests";
+        var written = File.ReadAllText(s_file);
+        Assert.True(WithoutErrors(written) == WithoutErrors(Page(rows)), Renew);
+        foreach (var row in rows)
+        {
+            var stated = ErrorIn(written.Split('\n').Single(line => line.StartsWith($"| `{row.Family}` ", StringComparison.Ordinal)));
+            Assert.True(row.Error <= Math.Max(stated, Least) * Slack, $"{row.Family}: {row.Error:g2} measured, {stated:g2} stated. {Renew}");
+        }
+    }
+
+    private static FamilyRow Row(ModelFamily family, IReadOnlyList<FamilyProof> proofs)
+    {
+        Assert.True(proofs.Count > 0, $"{family.Name} is compared with nothing: name a reference folder in GoldenTests.");
+        Assert.True(Registry.Default.Families.ContainsKey(family.Name), $"{family.Name} has no words in weights/registry.json.");
+        return new FamilyRow(
+            family.Name,
+            Registry.Default.Families[family.Name],
+            string.Join(" and ", proofs.Select(proof => proof.Kind).Distinct().Order().Select(kind => kind == ProofKind.Reference ? "the reference's code" : "the reference's formulas")),
+            proofs.Count,
+            proofs.Sum(proof => proof.Tensors),
+            proofs.Max(proof => proof.Error),
+            Registry.Default.Models.Count(model => model.Architecture.Family == family.Name));
+    }
+
+    private static string Page(IReadOnlyList<FamilyRow> rows)
+    {
+        var page = new StringBuilder("""
+            # What every family was compared with
+
+            Written by the tests (`PRISMA_RENEW_FAMILIES=1 ./prisma test --filter FamilyTableTests`), which also fail when it is out of date.
+
+            Each checkpoint is a tiny one with random weights in the real layout (`tests/fixtures`), loaded as a user loads one and run in float32 on the CPU.
+            *The reference's code*: tensors that transformers, timm, open_clip, diffusers, ViT-Prisma or TransformerLens itself computed from it.
+            *The reference's formulas*: tensors of a short program that writes these formulas down again, because the reference's code was not at hand.
+            *Tensors* counts places inside the model and outputs; *largest error* is the largest |got − want| of any value in any of them.
+            No published checkpoint is among these. *Known models* are entries of `weights/registry.json`; each says how far it was checked (`./prisma models show NAME`).
+
+            | family | what it loads | compared with | checkpoints | tensors | largest error | known models |
+            |---|---|---|---|---|---|---|
+
+            """);
+        foreach (var row in rows)
+            page.Append(CultureInfo.InvariantCulture, $"| `{row.Family}` | {row.Reads} | {row.Kind} | {row.Checkpoints} | {row.Tensors} | {row.Error:0.0e+00} | {row.Models} |\n");
+        page.Append(CultureInfo.InvariantCulture, $"\n{rows.Count} families, {rows.Sum(row => row.Checkpoints)} checkpoints, {rows.Sum(row => row.Tensors)} tensors; {Registry.Default.Models.Count} known models.\n");
+        return page.ToString();
+    }
+
+    private static string WithoutErrors(string page) => string.Join('\n', page.Split('\n').Select(line =>
+        line.StartsWith("| `", StringComparison.Ordinal) ? string.Join('|', line.Split('|').Where((_, cell) => cell != 6)) : line));
+
+    private static double ErrorIn(string line) => double.Parse(line.Split('|')[6], CultureInfo.InvariantCulture);
+
+    private sealed record FamilyRow(string Family, string Reads, string Kind, int Checkpoints, int Tensors, double Error, int Models);
+}
