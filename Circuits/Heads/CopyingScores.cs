@@ -31,18 +31,23 @@ public static class CopyingScores
         return all > 0 ? values.Sum(value => value.Real) / all : double.NaN;
     }
 
-    /// <summary>The score of every head of a part, in forward order.</summary>
-    /// <exception cref="NotApplicableException">A norm stands between what heads read and what they write.</exception>
+    /// <summary>The score of every head of a part, in forward order; NaN where the weights alone do not say what a head writes.</summary>
     public static IReadOnlyList<(int Layer, int Head, double Score)> Of(HookedModel model, string part = "")
     {
         ArgumentNullException.ThrowIfNull(model);
         var scores = new List<(int, int, double)>();
         foreach (var (layer, attention) in model.InBlocks<Attention>(part))
             for (var head = 0; head < attention.Heads; head++)
-            {
-                using var ov = HeadCircuits.Ov(attention, head);
-                scores.Add((layer, head, Of(ov)));
-            }
+                scores.Add((layer, head, Of(attention, head)));
         return scores;
+    }
+
+    /// <summary>The score of one head by its weights; NaN where a norm stands between what the block's heads read and what they write.</summary>
+    public static double Of(Attention attention, int head)
+    {
+        ArgumentNullException.ThrowIfNull(attention);
+        if (attention.HasInnerNorm) return double.NaN;
+        using var ov = HeadCircuits.Ov(attention, head);
+        return Of(ov);
     }
 }
