@@ -15,7 +15,7 @@ internal sealed class ProductScreen : IDisposable
     // Sums with it keep far away from overflow.
     private const float LargestBias = 1e30f;
 
-    private Tensor? _packed, _lengths, _deltas;
+    private Tensor? _packed, _lengths, _deltas, _w;
     private Tensor? _examined;
 
     /// <summary>Whether this processor multiplies so fast that the approximation pays.</summary>
@@ -24,31 +24,42 @@ internal sealed class ProductScreen : IDisposable
     /// <summary>Entries that the last selection computed exactly.</summary>
     internal long Examined => _examined?.item<long>() ?? 0;
 
-    /// <summary>Writes approximate products to a dense matrix [n, F]; null where the numbers have no bounds, such as NaN or lengths above 10¹⁸. Made in the current scope.</summary>
-    /// <param name="x">[n, d], float32.</param>
-    /// <param name="w">[F, d], float32.</param>
+    /// <summary>Rounds the rows of w for the products that follow. False where the numbers have no bounds, such as NaN or lengths above 10¹⁸.</summary>
+    /// <param name="w">[F, d], float32; borrowed, and not to be changed before the last product.</param>
     /// <param name="bias">What selections will add, [F]; only looked at.</param>
+    internal bool Pack(Tensor w, Tensor? bias)
+    {
+        Check(w);
+        _w = null;
+        // Written so that NaN fails too.
+        if (bias is not null && !(bias.abs().max().item<float>() < LargestBias)) return false;
+        var (features, width) = (w.shape[0], w.shape[1]);
+        MakeRoom(features, SparseNative.ScreenWords(features, width));
+        var rows = w.contiguous();
+        var status = SparseNative.ScreenPack(Extras.Address(rows), features, width, Extras.Address(_packed!), Extras.Address(_lengths!), Extras.Address(_deltas!), get_num_threads());
+        GC.KeepAlive(rows);
+        if (status == SparseNative.Unsuited) return false;
+        SparseNative.Check(status, "Rounding feature rows");
+        _w = rows;
+        return true;
+    }
+
+    /// <summary>Writes approximate products with the packed rows to a dense matrix [n, F]; null where the numbers have no bounds. Made in the current scope.</summary>
+    /// <param name="x">[n, d], float32.</param>
     /// <param name="result">[n, F]; undefined where null is returned.</param>
     /// <param name="plain">Avoids vector instructions: slow, for tests on any processor.</param>
-    internal Screen? Product(Tensor x, Tensor w, Tensor? bias, Tensor result, bool plain = false)
+    internal Screen? Product(Tensor x, Tensor result, bool plain = false)
     {
-        foreach (var tensor in new[] { x, w, result })
-            if (tensor.dtype != ScalarType.Float32 || tensor.device_type != DeviceType.CPU || tensor.ndim != 2 || tensor.numel() == 0)
-                throw new ArgumentException($"Approximate products need float32 matrices on the CPU; {tensor} is among them.");
+        var w = _w ?? throw new InvalidOperationException("No feature rows are packed.");
+        Check(x, result);
         if (x.shape[1] != w.shape[1] || result.shape[0] != x.shape[0] || result.shape[1] != w.shape[0] || !result.is_contiguous())
             throw new ArgumentException($"{x} and {w} have no product of the shape {result}.");
-        // Written so that NaN fails too.
-        if (bias is not null && !(bias.abs().max().item<float>() < LargestBias)) return null;
-        var (dense, rows) = (x.contiguous(), w.contiguous());
-        var (features, width, threads) = (w.shape[0], w.shape[1], get_num_threads());
-        MakeRoom(features, SparseNative.ScreenWords(features, width));
+        var dense = x.contiguous();
         var (lengths, deltas) = (empty(x.shape[0]), empty(x.shape[0]));
-        var status = SparseNative.ScreenPack(Extras.Address(rows), features, width, Extras.Address(_packed!), Extras.Address(_lengths!), Extras.Address(_deltas!), threads);
-        if (status == 0)
-            status = SparseNative.ScreenProduct(
-                Extras.Address(dense), x.shape[0], width, Extras.Address(_packed!), features, plain ? 1 : 0, Extras.Address(result), Extras.Address(lengths),
-                Extras.Address(deltas), threads);
-        var screen = new Screen(dense, rows, lengths, deltas, _lengths!, _deltas!, _examined!, result.numel() / WorthAShare);
+        var status = SparseNative.ScreenProduct(
+            Extras.Address(dense), x.shape[0], x.shape[1], Extras.Address(_packed!), w.shape[0], plain ? 1 : 0, Extras.Address(result), Extras.Address(lengths),
+            Extras.Address(deltas), get_num_threads());
+        var screen = new Screen(dense, w, lengths, deltas, _lengths!, _deltas!, _examined!, result.numel() / WorthAShare);
         screen.Hold();
         if (status == SparseNative.Unsuited) return null;
         SparseNative.Check(status, "Approximate products");
@@ -62,6 +73,13 @@ internal sealed class ProductScreen : IDisposable
         _lengths?.Dispose();
         _deltas?.Dispose();
         _examined?.Dispose();
+    }
+
+    private static void Check(params ReadOnlySpan<Tensor> matrices)
+    {
+        foreach (var tensor in matrices)
+            if (tensor.dtype != ScalarType.Float32 || tensor.device_type != DeviceType.CPU || tensor.ndim != 2 || tensor.numel() == 0)
+                throw new ArgumentException($"Approximate products need float32 matrices on the CPU; {tensor} is among them.");
     }
 
     private void MakeRoom(long features, long words)

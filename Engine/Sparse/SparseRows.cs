@@ -25,6 +25,22 @@ internal readonly record struct SparseRows(Tensor Starts, Tensor Indices, Tensor
         return after.sub(1);
     }
 
+    /// <summary>Some of the entries, at ascending places int64 [m].</summary>
+    internal SparseRows At(Tensor places) => new(searchsorted(places, Starts), Indices.index_select(0, places), Values.index_select(0, places));
+
+    /// <summary>The rows of several matrices of one width, below each other.</summary>
+    internal static SparseRows Joined(IReadOnlyList<SparseRows> parts)
+    {
+        if (parts is [var only]) return only;
+        var (starts, before) = (new List<Tensor>(), 0L);
+        foreach (var part in parts)
+        {
+            starts.Add(part.Starts.narrow(0, starts.Count == 0 ? 0 : 1, starts.Count == 0 ? part.Rows + 1 : part.Rows) + before);
+            before += part.Count;
+        }
+        return new SparseRows(cat(starts), cat([.. parts.Select(part => part.Indices)]), cat([.. parts.Select(part => part.Values)]));
+    }
+
     /// <summary>Takes the tensors out of every scope.</summary>
     internal SparseRows Detach() => new(Starts.DetachFromDisposeScope(), Indices.DetachFromDisposeScope(), Values.DetachFromDisposeScope());
 

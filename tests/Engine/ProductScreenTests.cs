@@ -20,7 +20,7 @@ public sealed class ProductScreenTests
             using var products = new ProductScreen();
             var (x, w, _) = Made(rows, features, width, scale);
             var result = empty(rows, features);
-            var screen = products.Product(x, w, null, result, plain)!;
+            var screen = Product(products, x, w, null, result, plain)!;
             var exact = x.to(float64).matmul(w.to(float64).t());
             var bound = screen.RowLengths.to(float64).outer(screen.Deltas.to(float64)) + screen.RowDeltas.to(float64).outer(screen.Lengths.to(float64));
             var error = (result.to(float64) - exact).abs();
@@ -39,7 +39,7 @@ public sealed class ProductScreenTests
             using var products = new ProductScreen();
             var (x, w, bias) = Made(rows, features, width, scale);
             var result = empty(rows, features);
-            var screen = products.Product(x, w, bias, result, plain)! with { Most = long.MaxValue };
+            var screen = Product(products, x, w, bias, result, plain)! with { Most = long.MaxValue };
             var k = Math.Min(9, features);
             var limit = bias.abs() * 3;
             var exact = Exact(x, w);
@@ -59,7 +59,7 @@ public sealed class ProductScreenTests
         var repeated = w.repeat(32, 1);
         var result = empty(20, 2048);
         // Most of it is open, and computed, where nothing stops the selection.
-        var screen = products.Product(x, repeated, null, result, plain: true)! with { Most = long.MaxValue };
+        var screen = Product(products, x, repeated, null, result, plain: true)! with { Most = long.MaxValue };
         Same(SparseKernels.TopK(result, null, 40, true, screen), SparseKernels.TopK(Exact(x, repeated), null, 40, true));
         Assert.True(products.Examined > result.numel() / 32);
     }
@@ -72,7 +72,7 @@ public sealed class ProductScreenTests
         var (x, w, _) = Made(20, 64, 32, 1);
         var repeated = w.repeat(32, 1);
         var result = empty(20, 2048);
-        var screen = products.Product(x, repeated, null, result, plain: true)!;
+        var screen = Product(products, x, repeated, null, result, plain: true)!;
         foreach (var found in new[] { SparseKernels.TopK(result, null, 40, true, screen), SparseKernels.BatchTopK(result, null, 800, screen), SparseKernels.Above(result, null, zeros(2048), 0, screen) })
         {
             Assert.True(screen.Overrun);
@@ -96,7 +96,7 @@ public sealed class ProductScreenTests
             foreach (var (left, right) in new[] { (x, w), (x, Adversary("", 2100, 48, 3)), (Adversary("", 70, 48, 4), w) })
             {
                 var result = empty(70, 2100);
-                var screen = products.Product(left, right, null, result, plain)! with { Most = long.MaxValue };
+                var screen = Product(products, left, right, null, result, plain)! with { Most = long.MaxValue };
                 var exact = Exact(left, right);
                 var bound = screen.RowLengths.to(float64).outer(screen.Deltas.to(float64)) + screen.RowDeltas.to(float64).outer(screen.Lengths.to(float64));
                 Assert.True(((result.to(float64) - exact.to(float64)).abs() - bound).max().item<double>() <= 1e-30, $"{kind}: beyond its bound");
@@ -119,14 +119,14 @@ public sealed class ProductScreenTests
         using var products = new ProductScreen();
         var (x, w, bias) = Made(5, 40, 8, 1);
         x[2, 3].fill_(value);
-        Assert.Null(products.Product(x, w, bias, empty(5, 40), plain: true));
+        Assert.Null(Product(products, x, w, bias, empty(5, 40), plain: true));
         x[2, 3].fill_(0);
         w[39, 7].fill_(value);
-        Assert.Null(products.Product(x, w, bias, empty(5, 40), plain: true));
+        Assert.Null(Product(products, x, w, bias, empty(5, 40), plain: true));
         w[39, 7].fill_(0);
-        Assert.NotNull(products.Product(x, w, bias, empty(5, 40), plain: true));
+        Assert.NotNull(Product(products, x, w, bias, empty(5, 40), plain: true));
         bias[3].fill_(value * 1e15f);
-        Assert.Null(products.Product(x, w, bias, empty(5, 40), plain: true));
+        Assert.Null(Product(products, x, w, bias, empty(5, 40), plain: true));
     }
 
     private static Tensor Adversary(string kind, int rows, int width, ulong seed)
@@ -170,4 +170,7 @@ public sealed class ProductScreenTests
         var w = randn(features, width, generator: generator) * (rand(features, 1, generator: generator) + 0.2);
         return (randn(rows, width, generator: generator) * scale, w, randn(features, generator: generator) * scale);
     }
+
+    private static Screen? Product(ProductScreen products, Tensor x, Tensor w, Tensor? bias, Tensor result, bool plain) =>
+        products.Pack(w, bias) ? products.Product(x, result, plain) : null;
 }

@@ -6,13 +6,15 @@ using static TorchSharp.torch;
 namespace Prisma.Sae;
 
 /// <summary>
-/// The one matrix [n, F] that a sparse step stores, x·W_encᵀ, in a buffer for all steps; where the processor multiplies bfloat16 much faster,
-/// approximately, and selections compute few entries exactly. Not for two threads at once. Owns the buffers.
+/// The one large matrix that a sparse step stores, x·W_encᵀ [n, F] or a band of its rows, in a buffer for all steps; where the processor multiplies
+/// bfloat16 much faster, approximately, and selections compute few entries exactly. Not for two threads at once. Owns the buffers.
 /// </summary>
 internal sealed class SparseStep : IDisposable
 {
     // A kept entry costs about as much as so many entries of dense gradients; the smallest batches are quick in either way.
     private const long EntryCost = 32, Small = 1 << 20;
+
+    private const long BandRows = 1024;
 
     // Smaller products are over before the approximation pays.
     private const long WorthScreening = 1 << 24;
@@ -37,10 +39,33 @@ internal sealed class SparseStep : IDisposable
         if (centred.ndim != 2 || encoder.ndim != 2 || centred.shape[1] != encoder.shape[1])
             throw new ShapeException($"Inputs {centred} do not fit the encoder {encoder}: [n, d] and [F, d] are needed.");
         using var still = no_grad();
-        var products = Buffer(centred.shape[0], encoder);
-        var screen = Screened(centred, encoder, bias, products);
-        if (screen is null) Multiply(centred, encoder, products);
-        return new StepProducts(centred, encoder, products, bias, screen);
+        return new StepProducts(this, centred, encoder, bias);
+    }
+
+    /// <summary>Whether products of these numbers are approximated; if so, the encoder is made ready for it.</summary>
+    internal bool Approximates(Tensor centred, Tensor encoder, Tensor? bias) =>
+        _screen is not null && encoder.dtype == ScalarType.Float32 && encoder.device_type == DeviceType.CPU && centred.shape[0] * encoder.shape[0] >= WorthScreening
+        && _screen.Pack(encoder, bias);
+
+    /// <summary>Approximate products with the encoder that is ready; null where the numbers have no bounds.</summary>
+    internal Screen? Approximate(Tensor rows, Tensor products) => _screen!.Product(rows, products);
+
+    /// <summary>A batch in bands of rows: enough for every thread, and for the encoder's way through the caches to count little.</summary>
+    internal static IReadOnlyList<Tensor> Bands(Tensor rows)
+    {
+        var height = rows.device_type == DeviceType.CPU ? Math.Max(BandRows, BandRows / 4 * get_num_threads()) : rows.shape[0];
+        return rows.shape[0] <= height ? [rows] : rows.split(height);
+    }
+
+    /// <summary>Room for products of so many rows; the numbers of the last call are lost. A view of the first rows keeps a larger buffer useful for a smaller batch.</summary>
+    internal Tensor Buffer(long rows, Tensor encoder)
+    {
+        if (_products is null || _products.shape[0] < rows || _products.shape[1] != encoder.shape[0] || _products.dtype != encoder.dtype || _products.device.ToString() != encoder.device.ToString())
+        {
+            _products?.Dispose();
+            _products = empty(rows, encoder.shape[0], encoder.dtype, encoder.device).DetachFromDisposeScope();
+        }
+        return _products.narrow(0, 0, rows);
     }
 
     /// <summary>Exact products into an existing matrix.</summary>
@@ -55,21 +80,5 @@ internal sealed class SparseStep : IDisposable
     {
         _products?.Dispose();
         _screen?.Dispose();
-    }
-
-    private Screen? Screened(Tensor centred, Tensor encoder, Tensor? bias, Tensor products) =>
-        _screen is not null && products.dtype == ScalarType.Float32 && products.device_type == DeviceType.CPU && products.numel() >= WorthScreening
-            ? _screen.Product(centred, encoder, bias, products)
-            : null;
-
-    // A view of the first rows keeps a larger buffer useful for a last, smaller batch.
-    private Tensor Buffer(long rows, Tensor encoder)
-    {
-        if (_products is null || _products.shape[0] < rows || _products.shape[1] != encoder.shape[0] || _products.dtype != encoder.dtype || _products.device != encoder.device)
-        {
-            _products?.Dispose();
-            _products = empty(rows, encoder.shape[0], encoder.dtype, encoder.device).DetachFromDisposeScope();
-        }
-        return _products.narrow(0, 0, rows);
     }
 }
