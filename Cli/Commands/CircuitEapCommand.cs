@@ -64,7 +64,7 @@ internal sealed class CircuitEapCommand : Verb
         var ranked = scores.Ranked().Where(edge => kept.Contains((edge.From, edge.To))).ToList();
         var drawn = CircuitGraph.Of(found, scores);
         inputs.Draw($"Circuit of {inputs.Model.Card.Name}", [$"Target: {scores.Target}; {scores.Method}. {measured.Edges} of {measured.AllEdges} edges keep {measured.Faithfulness:p1} of the behaviour; without them {measured.Completeness:p1} is left."],
-            [new MatrixPictures.Sheet("edges", "Scores of all edges", $"what corrupting the edge does to {scores.Target}", scores.Values, [.. scores.Graph.Writers.Select(node => $"{node}")], [.. scores.Graph.Readers.Select(node => $"{node}")])],
+            [new MatrixPictures.Sheet("edges", "Scores of all edges", $"what corrupting the edge does to {scores.Target}; rows write, columns read", scores.Values, [.. scores.Graph.Writers.Select(node => $"{node}")], [.. scores.Graph.Readers.Select(node => $"{node}")])],
             report => report.Section("The circuit").Drawing(GraphSvg.Draw(drawn), "From the input (below) to the output; orange raises the target when the edge is corrupted, blue lowers it."));
         if (inputs.Out is { } folder)
         {

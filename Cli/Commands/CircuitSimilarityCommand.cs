@@ -46,7 +46,7 @@ internal sealed class CircuitSimilarityCommand : Verb
             var table = SiteSimilarity.Table(one, two, how);
             string[] down = [.. rows.Select(row => $"{row.Site}")], across = [.. columns.Select(column => $"{column.Site}")];
             inputs.Draw($"Similarity of {inputs.Model.Card.Name} and {against}", [$"{inputs.Clean.shape[0]} pictures, {one[0].shape[0]} rows: {(perToken ? "one per token" : "one per picture, the mean over its tokens")}. {Meaning(how)}"],
-                [new MatrixPictures.Sheet("similarity", $"{how}: rows {inputs.Model.Card.Name}, columns {against}", "1: the same up to rotation and scale; 0: nothing in common", table, down, across)]);
+                [new MatrixPictures.Sheet("similarity", $"{how} of {string.Join(", ", parsed.GetValue(hooks)!)}: rows {inputs.Model.Card.Name}, columns {against}", "1: the same up to rotation and scale; 0: nothing in common", table, Short([.. rows.Select(row => row.Site)]), Short([.. columns.Select(column => column.Site)]))]);
             if (inputs.Json) terminal.Json(new { measure = $"{how}".ToLowerInvariant(), rows = down, columns = across, values = CircuitInputs.Rowwise(table) });
             else terminal.Table(["place", .. across], down.Select((site, r) => (string[])[site, .. across.Select((_, c) => $"{table[r, c]:f3}")]));
             return ExitCode.Good;
@@ -57,6 +57,10 @@ internal sealed class CircuitSimilarityCommand : Verb
     {
         for (long first = 0; first < pictures.shape[0]; first += size) yield return pictures.narrow(0, first, Math.Min(size, pictures.shape[0] - first));
     }
+
+    // Places of one kind are told apart by their blocks; labels that long do not fit over columns.
+    private static string[] Short(IReadOnlyList<HookSite> sites) =>
+        [.. sites.Select(site => sites.Select(other => (other.Kind, other.Path.Part)).Distinct().Count() == 1 ? $"L{site.Path.Layer}" : $"{site}")];
 
     private static string Meaning(SimilarityMeasure measure) => measure switch
     {
