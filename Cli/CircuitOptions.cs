@@ -35,7 +35,10 @@ internal sealed class CircuitOptions
     }
 
     /// <summary>Opens what a run needs. Dispose it; its tensors lie in the open scope.</summary>
-    internal CircuitInputs Open(ParseResult parsed, Terminal terminal)
+    /// <param name="parsed">The command line.</param>
+    /// <param name="terminal">For remarks.</param>
+    /// <param name="asks">Whether the verb reads a target; then one that the model lacks is found here.</param>
+    internal CircuitInputs Open(ParseResult parsed, Terminal terminal, bool asks = true)
     {
         Common.UseThreads(parsed.GetValue(_threads));
         var existing = Common.Existing(parsed.GetValue(_force));
@@ -48,7 +51,7 @@ internal sealed class CircuitOptions
         try
         {
             var target = new TargetText().Parse(parsed.GetValue(_target), model.Card);
-            using (var plain = model.Run(clean, target.Ask(HookPlan.Empty))) target.Of(plain).Dispose();
+            if (asks) using (var plain = model.Run(clean, target.Ask(HookPlan.Empty))) target.Of(plain).Dispose();
             return new CircuitInputs(model, pictures, clean, target, terminal)
             {
                 Rows = parsed.GetValue(_rows),

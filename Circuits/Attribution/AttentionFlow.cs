@@ -62,7 +62,11 @@ public sealed class AttentionFlow : AttributionMethod
             using (pattern) return AttentionRead.Fuse(pattern, task.Options.Fusion, task.Options.Head);
         }).ToList();
         double[] sources = [.. Enumerable.Range(0, tokens).Select(token => task.ReadToken is { } read ? token == read ? 1.0 : 0 : token >= task.Layout.Prefix ? 1.0 / task.Layout.GridTokens : 0)];
-        float[] flows = [.. Enumerable.Range(0, task.Examples).SelectMany(k => Of([.. fused.Select(map => Mixed(map[k]))], sources)).Select(flow => (float)flow)];
+        // Tensors are read here, by one thread; the flows of the pictures are searched side by side.
+        var networks = Enumerable.Range(0, task.Examples).Select(k => fused.Select(map => Mixed(map[k])).ToList()).ToList();
+        var found = new double[task.Examples][];
+        Parallel.For(0, task.Examples, k => found[k] = Of(networks[k], sources));
+        float[] flows = [.. found.SelectMany(each => each).Select(flow => (float)flow)];
         return new Finding(tensor(flows, [task.Examples, tokens]), FindingKind.PerToken, $"{task.Place(Site.Pattern, 0)} to {task.Place(Site.Pattern, last)}")
         {
             Note = AttentionRead.RowNote(task),

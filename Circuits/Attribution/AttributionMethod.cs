@@ -70,6 +70,10 @@ public abstract class AttributionMethod
         if (options.Geometries is { } given && given.Count != task.Examples)
             throw new OptionsException($"{Name}: {given.Count} geometries were given for {task.Examples} pictures.");
         var finding = Compute(task);
+        // Models that merge patches on the way have fewer tokens inside than the picture has places, or windows in place of pictures.
+        var (found, places) = (finding.Values.shape, finding.Kind == FindingKind.PerToken ? task.Layout.Tokens : task.Layout.GridTokens);
+        if (found.Length != 2 || found[0] != task.Examples || found[1] != places)
+            throw task.NotApplicable($"at {finding.Place} it finds values for [{string.Join(", ", found)}] tokens, the pictures have [{task.Examples}, {places}]");
         return [.. Enumerable.Range(0, task.Examples).Select(k => Map(task, finding, k))];
     }
 

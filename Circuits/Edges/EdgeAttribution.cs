@@ -16,7 +16,7 @@ public static class EdgeAttribution
     /// <param name="corrupt">As many examples of the same shape that do not.</param>
     /// <param name="target">Null: the logit of the class that the model chose on the clean example.</param>
     /// <param name="method">How.</param>
-    /// <param name="steps">Of <see cref="EdgeMethod.Integrated"/>: 5 as published; more where the target is strongly curved.</param>
+    /// <param name="steps">Of <see cref="EdgeMethod.Integrated"/> and <see cref="EdgeMethod.Activations"/>: 5 as published; more where the target is strongly curved.</param>
     /// <param name="part">The part of the model; empty where there is one stack.</param>
     /// <param name="options">For <see cref="EdgeMethod.Exact"/>: rows of a pass.</param>
     /// <exception cref="NotApplicableException">The stream is not a plain sum of heads and MLPs.</exception>
@@ -28,22 +28,33 @@ public static class EdgeAttribution
         var graph = StreamGraph.Of(model, clean, part);
         using var run = EdgeRun.Record(model, clean, corrupt, graph, target, options);
         if (method == EdgeMethod.Exact) return Exact(run);
-        using var gradients = new SummedGradients(graph);
-        foreach (var share in Shares(method, steps)) gradients.Add(run, share);
-        var differences = graph.WriterGroups().Select(group => ByNode(run.Pair.Corrupt.Cache[group.Site] - run.Pair.Clean.Cache[group.Site], group.Count)).ToList();
-        var table = cat(differences, 0).matmul(gradients.Mean().t()) / run.Pair.Settled.Examples;
-        var numbers = Numbers.Of(table);
+        var groups = graph.WriterGroups().ToList();
+        // Everything on the way starts at the input, or each place that writes is on a way of its own.
+        var rows = method == EdgeMethod.Activations
+            ? groups.Select(group => Rows(run, [group], group.Site, Shares(method, steps))).ToList()
+            : [Rows(run, groups, groups[0].Site, Shares(method, steps))];
+        var numbers = Numbers.Of(cat(rows, 0) / run.Pair.Settled.Examples);
         var values = new double[graph.Writers.Count, graph.Readers.Count];
         for (var w = 0; w < graph.Writers.Count; w++)
             for (var r = 0; r < graph.Readers.Count; r++)
                 if (graph.HasEdge(graph.Writers[w], graph.Readers[r])) values[w, r] = numbers[w * graph.Readers.Count + r];
-        return new EdgeScores(graph, values, Name(method, steps), run.Pair.Settled.Name) { Forwards = 2 + 2 * Shares(method, steps).Count() };
+        return new EdgeScores(graph, values, Name(method, steps), run.Pair.Settled.Name) { Forwards = 2 + 2 * Shares(method, steps).Count() * rows.Count };
+    }
+
+    // What corrupting some writers does to each reader, [writers, readers], by the mean gradient on one way.
+    private static Tensor Rows(EdgeRun run, List<(HookSite Site, int First, int Count)> groups, HookSite moved, IEnumerable<double> shares)
+    {
+        using var scope = NewDisposeScope();
+        using var gradients = new SummedGradients(run.Graph, run.Graph.Writers[groups[0].First]);
+        foreach (var share in shares) gradients.Add(run, moved, share);
+        var differences = groups.Select(group => ByNode(run.Pair.Corrupt.Cache[group.Site] - run.Pair.Clean.Cache[group.Site], group.Count)).ToList();
+        return cat(differences, 0).matmul(gradients.Mean().t()).MoveToOuterDisposeScope();
     }
 
     // 1 is the clean run, 0 the corrupted one; the integral's points as in the published code.
     private static IEnumerable<double> Shares(EdgeMethod method, int steps) => method switch
     {
-        EdgeMethod.Integrated => Enumerable.Range(0, steps).Select(k => (double)k / steps),
+        EdgeMethod.Integrated or EdgeMethod.Activations => Enumerable.Range(0, steps).Select(k => (double)k / steps),
         EdgeMethod.BothEnds => [0, 1],
         _ => [1],
     };
@@ -51,6 +62,7 @@ public static class EdgeAttribution
     private static string Name(EdgeMethod method, int steps) => method switch
     {
         EdgeMethod.Integrated => $"EAP-IG, {steps} steps",
+        EdgeMethod.Activations => $"EAP-IG on activations, {steps} steps",
         EdgeMethod.BothEnds => "EAP, gradients of both runs",
         EdgeMethod.Exact => "each edge patched",
         _ => "EAP",
@@ -70,28 +82,31 @@ public static class EdgeAttribution
         return new EdgeScores(graph, values, Name(EdgeMethod.Exact, 0), run.Pair.Settled.Name) { Forwards = 2 + edges.Count };
     }
 
-    // Sums of gradients at all readers, [readers, B·P·d].
-    private sealed class SummedGradients(StreamGraph graph) : IDisposable
+    // Sums of gradients at all readers, [readers, B·P·d]; zero at those that a writer does not reach, which lie before it.
+    private sealed class SummedGradients(StreamGraph graph, StreamNode writer) : IDisposable
     {
         private Tensor? _sum;
         private int _count;
 
         internal Tensor Mean() => _sum! / _count;
 
-        internal void Add(EdgeRun run, double share)
+        internal void Add(EdgeRun run, HookSite moved, double share)
         {
             using var scope = NewDisposeScope();
-            HookSite[] readers = [.. graph.ReaderGroups().Select(group => group.Site)];
-            var input = graph.WriterSite(graph.Writers[0]);
-            var (clean, corrupt) = (run.Pair.Clean.Cache[input], run.Pair.Corrupt.Cache[input]);
-            var plan = share >= 1 ? HookPlan.Empty : HookPlan.Empty.Edit(input, (_, _) => corrupt + (clean - corrupt) * share);
+            HookSite[] readers = [.. graph.ReaderGroups().Where(Reached).Select(group => group.Site)];
+            var (clean, corrupt) = (run.Pair.Clean.Cache[moved], run.Pair.Corrupt.Cache[moved]);
+            var plan = share >= 1 ? HookPlan.Empty : HookPlan.Empty.Edit(moved, (_, _) => corrupt + (clean - corrupt) * share);
             using var gradients = AttributionPatching.GradientsOf(run.Model, run.Input, run.Pair.Settled, readers, plan);
-            var rows = cat([.. graph.ReaderGroups().Select(group => ByNode(gradients[group.Site], group.Count))], 0);
+            var found = graph.ReaderGroups().Where(Reached).Select(group => ByNode(gradients[group.Site], group.Count)).ToList();
+            var before = graph.Readers.Count - found.Sum(rows => rows.shape[0]);
+            var rows = before == 0 ? cat([.. found], 0) : cat([zeros([before, found[0].shape[1]], found[0].dtype, found[0].device), .. found], 0);
             if (_sum is null) _sum = rows.DetachFromDisposeScope();
             else _sum.add_(rows);
             _count++;
         }
 
         public void Dispose() => _sum?.Dispose();
+
+        private bool Reached((HookSite Site, int First, int Count) group) => graph.HasEdge(writer, graph.Readers[group.First]);
     }
 }

@@ -63,11 +63,11 @@ public static class Judge
         ArgumentNullException.ThrowIfNull(scores);
         var curves = scores.Any(score => score.Deletion is not null);
         var text = new StringBuilder();
-        text.Append(CultureInfo.InvariantCulture, $"{"method",-28} {"energy on target",18} {"area",7} {"ratio",6} {"of picture",11} {"area",7} {"pointing",9}");
+        text.Append(CultureInfo.InvariantCulture, $"{"method",-28} {"energy on target",18} {"area",7} {"ratio",6} {"of picture",11} {"area",7} {"pointing",9} {"or near",8}");
         text.Append(curves ? $" {"deletion",9} {"insertion",10}\n" : "\n");
         foreach (var score in scores.OrderBy(score => score.IsBaseline).ThenByDescending(score => score.EnergyAmongObjects))
         {
-            text.Append(CultureInfo.InvariantCulture, $"{score.Method + (score.IsBaseline ? " (baseline)" : score.UsesTarget ? "" : " (any target)"),-28} {score.EnergyAmongObjects,10:P1} ± {score.EnergyError,5:P1} {score.AreaAmongObjects,7:P1} {score.Ratio,6:F2} {score.EnergyOfPicture,11:P1} {score.AreaOfPicture,7:P1} {score.Pointing,9:P1}");
+            text.Append(CultureInfo.InvariantCulture, $"{score.Method + (score.IsBaseline ? " (baseline)" : score.UsesTarget ? "" : " (any target)"),-28} {score.EnergyAmongObjects,10:P1} ± {score.EnergyError,5:P1} {score.AreaAmongObjects,7:P1} {score.Ratio,6:F2} {score.EnergyOfPicture,11:P1} {score.AreaOfPicture,7:P1} {score.Pointing,9:P1} {score.PointingNear,8:P1}");
             text.Append(curves ? string.Create(CultureInfo.InvariantCulture, $" {score.Deletion,9:F3} {score.Insertion,10:F3}\n") : "\n");
         }
         return text.ToString();
@@ -93,7 +93,9 @@ public static class Judge
                 ? (PerturbationCurve.Deletion(model, pixels.narrow(0, k, 1), map, picture.Target, options.CurveSteps).Area,
                     PerturbationCurve.Insertion(model, pixels.narrow(0, k, 1), map, picture.Target, options.CurveSteps).Area)
                 : ((double?)null, (double?)null);
-            return new Result(EnergyScore.Of(map, picture.TargetMask, picture.OthersMask), PointingGame.Hits(map, picture.TargetMask, options.Tolerance), deletion, insertion);
+            var tolerance = options.Tolerance ?? PointingGame.UsualTolerance(map.Geometry.OriginalWidth, map.Geometry.OriginalHeight);
+            return new Result(EnergyScore.Of(map, picture.TargetMask, picture.OthersMask), PointingGame.Hits(map, picture.TargetMask),
+                PointingGame.Hits(map, picture.TargetMask, tolerance), deletion, insertion);
         })];
     }
 
@@ -113,10 +115,11 @@ public static class Judge
             EnergyOfPicture = results.Average(result => result.Energy.OfPicture),
             AreaOfPicture = results.Average(result => result.Energy.AreaOfPicture),
             Pointing = results.Average(result => result.Hit ? 1.0 : 0),
+            PointingNear = results.Average(result => result.Near ? 1.0 : 0),
             Deletion = results.Average(result => result.Deletion),
             Insertion = results.Average(result => result.Insertion),
         };
     }
 
-    private sealed record Result(EnergyScore Energy, bool Hit, double? Deletion, double? Insertion);
+    private sealed record Result(EnergyScore Energy, bool Hit, bool Near, double? Deletion, double? Insertion);
 }

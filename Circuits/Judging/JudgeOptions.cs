@@ -6,8 +6,8 @@ public sealed record JudgeOptions
     /// <summary>The methods' options; geometries come from the pictures.</summary>
     public AttributionOptions Attribution { get; init; } = new();
 
-    /// <summary>Tolerance of the pointing game in pixels of the original.</summary>
-    public double Tolerance { get; init; }
+    /// <summary>Tolerance of the second pointing game in pixels of the original; null: the usual 15 pixels on pictures of 224, scaled to their shorter side.</summary>
+    public double? Tolerance { get; init; }
 
     /// <summary>Whether deletion and insertion curves are followed: two further sets of passes per picture and method.</summary>
     public bool Curves { get; init; }

@@ -33,6 +33,9 @@ public sealed record MethodScore
     /// <summary>The share of pictures where the highest pixel lies on the target.</summary>
     public required double Pointing { get; init; }
 
+    /// <summary>The share of pictures where it lies on the target or within the tolerance.</summary>
+    public required double PointingNear { get; init; }
+
     /// <summary>Area under the deletion curve; null where curves were not asked for.</summary>
     public double? Deletion { get; init; }
 
@@ -67,6 +70,7 @@ public sealed record MethodScore
             EnergyOfPicture = Mean(score => score.EnergyOfPicture),
             AreaOfPicture = Mean(score => score.AreaOfPicture),
             Pointing = Mean(score => score.Pointing),
+            PointingNear = Mean(score => score.PointingNear),
             Deletion = Known(score => score.Deletion),
             Insertion = Known(score => score.Insertion),
         };

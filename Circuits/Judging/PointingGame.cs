@@ -5,6 +5,9 @@ namespace Prisma.Circuits;
 /// <summary>The pointing game (Zhang et al. 2018): a hit if the map's highest pixel lies on the mask, or near it.</summary>
 public static class PointingGame
 {
+    /// <summary>The tolerance in wide use, 15 pixels on pictures of 224, for pictures of another size, in whole pixels.</summary>
+    public static double UsualTolerance(int width, int height) => Math.Round(Math.Min(width, height) * 15 / 224.0);
+
     /// <summary>Whether the highest pixel lies within a distance of the mask.</summary>
     /// <param name="map">The map.</param>
     /// <param name="mask">[height, width] of the original picture.</param>

@@ -26,7 +26,7 @@ public static class AttributionPictures
         {
             var tiles = new List<HeatmapTile> { new("picture", pictures.Pictures[k], null) };
             tiles.AddRange(maps.Select(method => new HeatmapTile(method[k].Method, pictures.Pictures[k], method[k].Heatmap)));
-            var sheet = HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 256 }, title: $"{stems[k]}: {Target(maps, k)}", scales: HeatmapScales.Each);
+            var sheet = HeatmapPicture.Sheet(tiles, new HeatmapStyle { Side = 256 }, title: $"{stems[k]}: {Target(maps, k)}. {Reading([.. maps.Select(method => method[k])])}", scales: HeatmapScales.Each);
             drawings.Add((Path.Combine(folder, $"{stems[k]}.sheet.png"), sheet));
             drawings.AddRange(maps.Select(method => (Path.Combine(folder, $"{stems[k]}.{method[k].Method}.png"),
                 HeatmapPicture.Draw(pictures.Pictures[k], method[k].Heatmap, new HeatmapStyle { Label = method[k].Meaning }, $"{method[k].Method}: {method[k].Target}"))));
@@ -42,6 +42,13 @@ public static class AttributionPictures
         report.Save(files[0], existing);
         return files;
     }
+
+    // What the colours of a sheet say.
+    private static string Reading(IReadOnlyList<AttributionMap> maps) => string.Join(" ", new[]
+    {
+        maps.Any(map => map.Signed) ? "Orange speaks for it, blue against." : "",
+        maps.Any(map => !map.Signed) ? "Maps from dark to yellow say how much, not which way." : "",
+    }.Where(sentence => sentence.Length > 0));
 
     private static string Target(IReadOnlyList<IReadOnlyList<AttributionMap>> maps, int picture) =>
         maps.Select(method => method[picture]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target} ({asked.Score:f2})" : "no target";

@@ -17,7 +17,7 @@ internal sealed class CircuitEapCommand : Verb
     internal override void Fill(Command command, Terminal terminal)
     {
         var circuit = new CircuitOptions(command);
-        var method = new Option<string>("--method") { HelpName = "eap|eap-ig|both-ends|exact|acdc", DefaultValueFactory = _ => "eap-ig", Description = "How edges are scored; acdc cuts one after another instead" };
+        var method = new Option<string>("--method") { HelpName = "eap|eap-ig|eap-ig-activations|both-ends|exact|acdc", DefaultValueFactory = _ => "eap-ig", Description = "How edges are scored; acdc cuts one after another instead" };
         var steps = Common.Count(command, "--steps", 5, "Steps of eap-ig");
         var edges = new Option<double>("--edges") { HelpName = "N|SHARE", DefaultValueFactory = _ => 0.1, Description = "Size of the circuit: a number of edges, or a share below 1" };
         var threshold = new Option<double>("--threshold") { HelpName = "T", DefaultValueFactory = _ => 0.01, Description = "Of acdc: how much a cut may change the answer, in nats of KL" };
@@ -30,16 +30,17 @@ internal sealed class CircuitEapCommand : Verb
             {
                 "eap" => EdgeMethod.Gradient,
                 "eap-ig" => EdgeMethod.Integrated,
+                "eap-ig-activations" => EdgeMethod.Activations,
                 "both-ends" => EdgeMethod.BothEnds,
                 "exact" => EdgeMethod.Exact,
                 "acdc" => null,
-                _ => throw new OptionsException($"--method {name}: expected eap, eap-ig, both-ends, exact or acdc."),
+                _ => throw new OptionsException($"--method {name}: expected eap, eap-ig, eap-ig-activations, both-ends, exact or acdc."),
             };
             using var inputs = circuit.Open(parsed, terminal);
             var graph = StreamGraph.Of(inputs.Model, inputs.Clean);
             var size = Size(parsed.GetValue(edges), graph.EdgeCount);
             // Split inputs and per-head results make a pass about three times as long.
-            inputs.Spend(3.0 * inputs.Clean.shape[0] * (how switch { EdgeMethod.Exact => graph.EdgeCount, null => 1.2 * graph.EdgeCount, EdgeMethod.Integrated => 2 + 3 * parsed.GetValue(steps), _ => 8 } + 4));
+            inputs.Spend(3.0 * inputs.Clean.shape[0] * (how switch { EdgeMethod.Exact => graph.EdgeCount, null => 1.2 * graph.EdgeCount, EdgeMethod.Integrated => 2 + 3 * parsed.GetValue(steps), EdgeMethod.Activations => 2 + 3.0 * parsed.GetValue(steps) * (1 + 2 * graph.Layers), _ => 8 } + 4));
             var scores = EdgeAttribution.Score(inputs.Model, inputs.Clean, inputs.Corrupt, inputs.Target, how ?? EdgeMethod.Integrated, parsed.GetValue(steps), options: inputs.Options);
             var found = how is null
                 ? Acdc.Find(inputs.Model, inputs.Clean, inputs.Corrupt, parsed.GetValue(threshold), options: inputs.Options).Circuit
@@ -63,7 +64,7 @@ internal sealed class CircuitEapCommand : Verb
         var ranked = scores.Ranked().Where(edge => kept.Contains((edge.From, edge.To))).ToList();
         var drawn = CircuitGraph.Of(found, scores);
         inputs.Draw($"Circuit of {inputs.Model.Card.Name}", [$"Target: {scores.Target}; {scores.Method}. {measured.Edges} of {measured.AllEdges} edges keep {measured.Faithfulness:p1} of the behaviour; without them {measured.Completeness:p1} is left."],
-            [new MatrixPictures.Sheet("edges", "Scores of all edges", $"what corrupting the edge does to {scores.Target}", scores.Values, [.. scores.Graph.Writers.Select(node => $"{node}")], [.. scores.Graph.Readers.Select(node => $"{node}")])],
+            [new MatrixPictures.Sheet("edges", "Scores of all edges", $"what corrupting the edge does to {scores.Target}; rows write, columns read", scores.Values, [.. scores.Graph.Writers.Select(node => $"{node}")], [.. scores.Graph.Readers.Select(node => $"{node}")])],
             report => report.Section("The circuit").Drawing(GraphSvg.Draw(drawn), "From the input (below) to the output; orange raises the target when the edge is corrupted, blue lowers it."));
         if (inputs.Out is { } folder)
         {

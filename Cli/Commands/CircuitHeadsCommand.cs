@@ -27,11 +27,13 @@ internal sealed class CircuitHeadsCommand : Verb
             var batches = Enumerable.Range(0, (int)((inputs.Clean.shape[0] + inputs.Rows - 1) / inputs.Rows))
                 .Select(k => (ModelInput)inputs.Clean.narrow(0, (long)k * inputs.Rows, Math.Min(inputs.Rows, inputs.Clean.shape[0] - (long)k * inputs.Rows)));
             var heads = HeadProfiles.Measure(inputs.Model, batches);
+            var copying = Copying(inputs.Model);
             var composed = parsed.GetValue(composition) ? Enum.GetValues<CompositionKind>().Select(kind => (Kind: kind, Found: Composition.Of(inputs.Model, kind))).ToList() : [];
             List<MatrixPictures.Sheet> sheets = [.. Measures.Select(measure => Sheet(heads, measure.Name, measure.Unit, measure.Of)),
+                Sheet(heads, "copying", "whether the head writes what it reads, by its weights: 1 as it is, -1 reversed", head => copying[(head.Layer, head.Head)]),
                 .. composed.Select(one => new MatrixPictures.Sheet($"{one.Kind}".ToLowerInvariant(), $"Composition by {one.Kind} inputs", $"score minus that of random matrices ({one.Found.Baseline:f3}); rows write, columns read", one.Found.Scores, one.Found.Heads, one.Found.Heads))];
             inputs.Draw($"Heads of {inputs.Model.Card.Name}", [$"{inputs.Clean.shape[0]} pictures. Kinds, first rule that fits: {string.Join("; ", HeadKinds.Rules.Select(rule => $"{rule.Kind}: {rule.Rule}"))}."], sheets,
-                report => report.Section("Kinds").Table(["head", .. Measures.Select(measure => measure.Name), "kind"], heads.Select(Row), endsInText: true));
+                report => report.Section("Kinds").Table(["head", .. Measures.Select(measure => measure.Name), "copying", "kind"], heads.Select(head => Row(head, copying)), endsInText: true));
             if (inputs.Json)
                 terminal.Json(new
                 {
@@ -52,11 +54,12 @@ internal sealed class CircuitHeadsCommand : Verb
                         head.Border,
                         head.Sink,
                         head.Positional,
+                        copying = copying[(head.Layer, head.Head)],
                     }),
                     composition = composed.Select(one => new { by = $"{one.Kind}", one.Found.Heads, one.Found.Baseline, scores = CircuitInputs.Rowwise(one.Found.Scores) }),
                 });
             else
-                terminal.Table(["head", .. Measures.Select(measure => measure.Name), "kind"], heads.Select(Row));
+                terminal.Table(["head", .. Measures.Select(measure => measure.Name), "copying", "kind"], heads.Select(head => Row(head, copying)));
             return ExitCode.Good;
         });
     }
@@ -73,7 +76,17 @@ internal sealed class CircuitHeadsCommand : Verb
         ("positional", "share of the variation that is the same in all pictures", head => head.Positional),
     ];
 
-    private static string[] Row(HeadProfile head) => [$"L{head.Layer}H{head.Head}", .. Measures.Select(measure => $"{measure.Of(head):f3}"), head.Kind];
+    private static string[] Row(HeadProfile head, Dictionary<(int, int), double> copying) =>
+        [$"L{head.Layer}H{head.Head}", .. Measures.Select(measure => $"{measure.Of(head):f3}"), $"{copying[(head.Layer, head.Head)]:f3}", head.Kind];
+
+    // NaN for heads whose weights alone do not say what they write.
+    private static Dictionary<(int Layer, int Head), double> Copying(HookedModel model)
+    {
+        var scores = new Dictionary<(int, int), double>();
+        foreach (var (layer, attention) in model.InBlocks<Attention>())
+            for (var head = 0; head < attention.Heads; head++) scores[(layer, head)] = CopyingScores.Of(attention, head);
+        return scores;
+    }
 
     private static MatrixPictures.Sheet Sheet(IReadOnlyList<HeadProfile> heads, string name, string unit, Func<HeadProfile, double> of)
     {

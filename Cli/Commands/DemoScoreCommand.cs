@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Prisma.Circuits;
+using Prisma.Core;
 using Prisma.Demo;
 
 namespace Prisma.Cli.Commands;
@@ -10,7 +11,7 @@ internal sealed class DemoScoreCommand : Verb
     internal override string Name => "demo score";
 
     internal override string Description =>
-        "Scores heatmap methods on drawn scenes whose objects are known, misclassified ones among them, beside baselines that know nothing.\nExample: prisma demo score --scenes 200";
+        "Scores heatmap methods on drawn scenes whose objects are known, misclassified ones among them, beside baselines that know nothing.\nExample: prisma demo score --scenes 200\nExample: prisma demo score --scenes 500 --all --out attribution.md";
 
     internal override void Fill(Command command, Terminal terminal)
     {
@@ -21,11 +22,26 @@ internal sealed class DemoScoreCommand : Verb
         var passes = new Option<int>("--passes") { DefaultValueFactory = _ => defaults.MostPasses, Description = "Leaves out methods that take more passes than this for a picture; a gradient counts as three" };
         var methods = new Option<string[]>("--method") { HelpName = "NAME", Description = "Only these methods (repeatable)" };
         foreach (var option in new Option[] { scenes, choosing, wrong, passes, methods }) command.Options.Add(option);
+        var all = new Option<bool>("--all") { Description = "Every method, slow ones and those on the demo's sparse autoencoder too, on scenes as they come, with the randomisation check" };
+        command.Options.Add(all);
+        var output = new Option<string?>("--out") { HelpName = "FILE", Description = "With --all: write the table as a Markdown page" };
+        command.Options.Add(output);
+        var force = Common.Force(command);
         var json = Common.Json(command);
         var threads = Common.Threads(command);
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
+            if (parsed.GetValue(all))
+            {
+                string? file = parsed.GetValue(output);
+                if (file is not null) AtomicFile.CheckTarget(file, Common.Existing(parsed.GetValue(force)));
+                var sizes = new AttributionStudyOptions { Scenes = parsed.GetValue(scenes) };
+                if (parsed.GetResult(choosing) is { Implicit: false }) sizes = sizes with { Choosing = parsed.GetValue(choosing) };
+                Study(terminal, sizes, parsed.GetValue(methods)!, file, Common.Existing(parsed.GetValue(force)), parsed.GetValue(json));
+                return ExitCode.Good;
+            }
+            if (parsed.GetValue(output) is not null) throw new OptionsException("--out writes the page of --all; name both.");
             var (scored, chosen) = (parsed.GetValue(scenes), parsed.GetValue(choosing));
             var options = defaults with
             {
@@ -42,6 +58,18 @@ internal sealed class DemoScoreCommand : Verb
             else Print(terminal, contest, options);
             return ExitCode.Good;
         });
+    }
+
+    private static void Study(Terminal terminal, AttributionStudyOptions sizes, string[] named, string? file, ExistingFile existing, bool json)
+    {
+        using var coder = Coders.Load(DemoWeights.Sae);
+        AttributionMethod[] all = [.. AttributionMethod.All.Where(method => !method.IsBaseline), new FeatureGradient(coder), .. AttributionMethod.All.Where(method => method.IsBaseline)];
+        AttributionMethod[] methods = named.Length == 0 ? all : [.. named.Select(name => all.FirstOrDefault(method => method.Name == name) ?? AttributionMethod.Named(name))];
+        var study = AttributionStudy.Run(() => Models.Load(DemoWeights.Vit), methods, sizes, DemoCommand.Progress(terminal));
+        var page = AttributionStudyPage.Of(study, $"./prisma demo score --scenes {sizes.Scenes} --all");
+        if (file is not null) AtomicFile.WriteText(file, page, existing);
+        if (json) terminal.Json(study);
+        else terminal.Line(file ?? page);
     }
 
     private static object Summary(HeatmapContest contest) => new

@@ -67,11 +67,11 @@ public sealed class DemoReport : IDisposable
         report.Section("Where it looks").Text(
             $"A heatmap shows which places the answer rests on. The method '{contest.Best}' was chosen on {_options.Choosing} scenes and scored on {_options.Scoring} others "
             + $"({contest.ScoredOn.Wrong} of them misclassified: more than come by themselves, so that mistakes count). Where the model names the class of another object, the map should lie on that one. A map that knows nothing puts on the marked object what its share of the objects' area deserves.");
-        report.Table(["method", "energy on the marked object, of all objects", "its area, of all objects", "ratio", "energy on it, of the picture", "its area, of the picture", "highest point on it"],
+        report.Table(["method", "energy on the marked object, of all objects", "its area, of all objects", "ratio", "energy on it, of the picture", "its area, of the picture", "highest point on it", "or within 4 pixels"],
             contest.Main.Scores.OrderByDescending(score => score.EnergyAmongObjects).Select(score => new[]
             {
                 score.Method + (score.IsBaseline ? " (baseline)" : ""), Percent(score.EnergyAmongObjects), Percent(score.AreaAmongObjects),
-                score.Ratio.ToString("f2", CultureInfo.InvariantCulture), Percent(score.EnergyOfPicture), Percent(score.AreaOfPicture), Percent(score.Pointing),
+                score.Ratio.ToString("f2", CultureInfo.InvariantCulture), Percent(score.EnergyOfPicture), Percent(score.AreaOfPicture), Percent(score.Pointing), Percent(score.PointingNear),
             }), best: contest.Best);
         var contrast = contest.Tables.FirstOrDefault(table => table.Question == "contrast");
         if (contrast?.Scores.Single(score => score.Method == contest.Best) is { } asked)

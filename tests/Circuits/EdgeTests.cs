@@ -14,6 +14,7 @@ public sealed class EdgeTests
     [InlineData(EdgeMethod.Gradient)]
     [InlineData(EdgeMethod.BothEnds)]
     [InlineData(EdgeMethod.Integrated)]
+    [InlineData(EdgeMethod.Activations)]
     [InlineData(EdgeMethod.Exact)]
     public void Planted_edges_are_found_and_no_others(EdgeMethod method)
     {
@@ -42,7 +43,7 @@ public sealed class EdgeTests
         using var clean = StreamModel.Streams(2, 4, 8, 1);
         using var corrupt = StreamModel.Streams(2, 4, 8, 2);
         var exact = EdgeAttribution.Score(model, clean, corrupt, new ClassLogit(1), EdgeMethod.Exact);
-        foreach (var method in new[] { EdgeMethod.Gradient, EdgeMethod.BothEnds, EdgeMethod.Integrated })
+        foreach (var method in new[] { EdgeMethod.Gradient, EdgeMethod.BothEnds, EdgeMethod.Integrated, EdgeMethod.Activations })
         {
             var scores = EdgeAttribution.Score(model, clean, corrupt, new ClassLogit(1), method);
             for (var w = 0; w < scores.Graph.Writers.Count; w++)

@@ -54,6 +54,7 @@ public sealed class JudgingTests
     public void The_highest_pixel_points()
     {
         var map = new Heatmap([0, 5, 0, 0], s_grid);
+        Assert.Equal((15, 4, 30), (PointingGame.UsualTolerance(300, 224), PointingGame.UsualTolerance(64, 64), PointingGame.UsualTolerance(448, 448)));
         Assert.True(PointingGame.Hits(map, Mask(3)));
         Assert.False(PointingGame.Hits(map, Mask(0, 12)));
         Assert.True(PointingGame.Hits(map, Mask(1), tolerance: 2));
@@ -170,6 +171,7 @@ public sealed class JudgingTests
             EnergyOfPicture = mean,
             AreaOfPicture = 0.5,
             Pointing = mean,
+            PointingNear = mean,
         };
     }
 

@@ -54,7 +54,12 @@ public sealed class CircuitVerbTests : IDisposable
     public void Heads_lenses_and_feature_circuits_run()
     {
         var heads = Json("circuit", "heads", "--image", _clean, _corrupt, "--composition", "--out", _folder["heads"]);
-        Assert.All(heads.GetProperty("heads").EnumerateArray(), head => Assert.False(string.IsNullOrEmpty(head.GetProperty("kind").GetString())));
+        Assert.All(heads.GetProperty("heads").EnumerateArray(), head =>
+        {
+            Assert.False(string.IsNullOrEmpty(head.GetProperty("kind").GetString()));
+            Assert.InRange(head.GetProperty("copying").GetDouble(), -1, 1);
+        });
+        Assert.True(File.Exists(Path.Combine(_folder["heads"], "copying.svg")));
         Assert.True(File.Exists(Path.Combine(_folder["heads"], "query.svg")));
         var lens = Json("circuit", "lens", "--image", _clean, _corrupt, "--train", _folder["tuned"], "--steps", "5", "--out", _folder["lens"]);
         Assert.Equal(2, lens.GetArrayLength());
@@ -64,7 +69,27 @@ public sealed class CircuitVerbTests : IDisposable
         Assert.True(File.Exists(Path.Combine(_folder["graph"], "graph.graphml")));
     }
 
+    [Fact]
+    public void Places_are_as_like_themselves_as_can_be()
+    {
+        string[] pictures = [.. Enumerable.Range(5, 6).Select(seed => Picture($"{seed}.png", (ulong)seed))];
+        var json = Json(["circuit", "similarity", "--measure", "cka", "--hooks", "*hook_resid_post", "--out", _folder["alike"], "--image", .. pictures]);
+        var rows = json.GetProperty("values").EnumerateArray().Select(row => row.EnumerateArray().Select(value => value.GetDouble()).ToList()).ToList();
+        Assert.Equal(6, rows.Count);
+        for (var r = 0; r < 6; r++)
+            for (var c = 0; c < 6; c++)
+            {
+                Assert.Equal(rows[r][c], rows[c][r], 1e-9);
+                Assert.InRange(rows[r][c], 0, rows[r][r] + 1e-9);
+            }
+        Assert.Equal(1, rows[3][3], 1e-9);
+        Assert.True(File.Exists(Path.Combine(_folder["alike"], "similarity.svg")));
+        var both = Json(["circuit", "similarity", "--measure", "cka", "--other", s_model, "--image", .. pictures]);
+        Assert.Equal(rows[2][4], both.GetProperty("values")[2][4].GetDouble(), 1e-9);
+    }
+
     [Theory]
+    [InlineData("expected cka", "circuit", "similarity", "--measure", "likeness")]
     [InlineData("no such kind", "circuit", "patch", "--site", "hook_resid_pr")]
     [InlineData("expected tokens", "circuit", "patch", "--axes", "rows")]
     [InlineData("cannot be cut", "circuit", "patch", "--site", "hook_mlp_out", "--axes", "heads")]

@@ -32,19 +32,7 @@ public sealed class ClipVerbTests
     [Fact]
     public void Classify_takes_classes_in_words()
     {
-        using var scope = NewDisposeScope();
-        using var copy = new CheckpointCopy("hf_clip_gelu", config =>
-        {
-            var text = config["text_config"]!;
-            (text["vocab_size"], text["eos_token_id"], text["max_position_embeddings"]) = (49408, 49407, 11);
-        }, tensors => tensors.Select(tensor => tensor.Name.EndsWith("token_embedding.weight", StringComparison.Ordinal)
-            ? randn(49408, 16).ToStored(tensor.Name)
-            : tensor));
-        File.Copy(Fixture.Path("tokenizer/bpe_simple_vocab_16e6.txt.gz"), Path.Combine(copy.Path, "bpe_simple_vocab_16e6.txt.gz"));
-        File.WriteAllText(Path.Combine(copy.Path, "preprocessor_config.json"), """
-            {"image_processor_type":"CLIPImageProcessor","do_resize":true,"size":{"shortest_edge":32},"resample":3,"do_center_crop":true,
-             "crop_size":{"height":32,"width":32},"do_normalize":true,"image_mean":[0.5,0.5,0.5],"image_std":[0.3,0.3,0.3]}
-            """);
+        using var copy = WithWords();
         var picture = Fixture.Path("imaging/rgb.png");
         var (code, errors, output) = VerbRun.Of("classify", "--model", copy.Path, "--labels", "red circle, cat,dog", "--template", "{}", "--json", picture);
         Assert.True(code == 0, errors);
@@ -56,5 +44,50 @@ public sealed class ClipVerbTests
         (code, errors, _) = VerbRun.Of("classify", "--model", copy.Path, picture);
         Assert.Equal(2, code);
         Assert.Contains("--labels", errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Every_head_gets_its_texts_from_the_list()
+    {
+        using var copy = WithWords();
+        using var folder = new TempFolder();
+        File.WriteAllLines(folder["words.txt"], ["red circle", "cat", "", "dog", "cat"]);
+        for (var k = 0; k < 3; k++) RgbImage.Filled(32, 32, (byte)(80 * k), 90, (byte)(200 - 60 * k)).Save(folder[$"{k}.png"]);
+        string[] named = ["circuit", "texts", "--model", copy.Path, "--image", folder["0.png"], folder["1.png"], folder["2.png"], "--texts"];
+        var (code, errors, output) = VerbRun.Of([.. named, folder["words.txt"], "--layers", "1", "--count", "2", "--json"]);
+        Assert.True(code == 0, errors);
+        using var json = JsonDocument.Parse(output);
+        var heads = json.RootElement.GetProperty("heads").EnumerateArray().ToList();
+        Assert.NotEmpty(heads);
+        Assert.Single(heads.Select(head => head.GetProperty("layer").GetInt32()).Distinct());
+        foreach (var head in heads)
+        {
+            var texts = head.GetProperty("texts").EnumerateArray().Select(text => text.GetProperty("text").GetString()).ToList();
+            Assert.Equal(2, texts.Distinct().Count());
+            Assert.Subset(new HashSet<string?> { "red circle", "cat", "dog" }, texts.ToHashSet());
+            Assert.InRange(head.GetProperty("explained").GetDouble(), 0, 1 + 1e-9);
+        }
+        (code, errors, _) = VerbRun.Of([.. named, folder["none.txt"]]);
+        Assert.Equal(2, code);
+        Assert.Contains("no file", errors, StringComparison.Ordinal);
+    }
+
+    // A small CLIP with the vocabulary of the real ones, so that any words can be put to it.
+    private static CheckpointCopy WithWords()
+    {
+        using var scope = NewDisposeScope();
+        var copy = new CheckpointCopy("hf_clip_gelu", config =>
+        {
+            var text = config["text_config"]!;
+            (text["vocab_size"], text["eos_token_id"], text["max_position_embeddings"]) = (49408, 49407, 11);
+        }, tensors => tensors.Select(tensor => tensor.Name.EndsWith("token_embedding.weight", StringComparison.Ordinal)
+            ? randn(49408, 16).ToStored(tensor.Name)
+            : tensor));
+        File.Copy(Fixture.Path("tokenizer/bpe_simple_vocab_16e6.txt.gz"), Path.Combine(copy.Path, "bpe_simple_vocab_16e6.txt.gz"));
+        File.WriteAllText(Path.Combine(copy.Path, "preprocessor_config.json"), """
+            {"image_processor_type":"CLIPImageProcessor","do_resize":true,"size":{"shortest_edge":32},"resample":3,"do_center_crop":true,
+             "crop_size":{"height":32,"width":32},"do_normalize":true,"image_mean":[0.5,0.5,0.5],"image_std":[0.3,0.3,0.3]}
+            """);
+        return copy;
     }
 }
