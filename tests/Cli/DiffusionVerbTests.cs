@@ -69,7 +69,7 @@ public sealed class DiffusionVerbTests : IDisposable
     }
 
     [Theory]
-    [InlineData("There is no folder", "generate", "--model", "{none}", "--prompt", "a", "--out", "{out}")]
+    [InlineData("There is no file or folder", "generate", "--model", "{none}", "--prompt", "a", "--out", "{out}")]
     [InlineData("no text-to-image checkpoint", "generate", "--model", "{unet}", "--prompt", "a", "--out", "{out}")]
     [InlineData("Say where results go", "generate", "--model", "{model}", "--prompt", "a")]
     [InlineData("Nearest: unet.mid_block.attentions.0.hook_update", "generate", "--model", "{model}", "--prompt", "a", "--hooks", "mid.3", "--trace", "{out}")]
