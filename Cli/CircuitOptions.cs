@@ -110,6 +110,9 @@ internal sealed class CircuitInputs(HookedModel model, PictureBatch pictures, Te
 
     internal PatchOptions Options => new() { Rows = Rows };
 
+    /// <summary>Pictures in passes of so many rows.</summary>
+    internal IEnumerable<ModelInput> Batches(Tensor pixels) => pixels.split(Rows).Select(part => (ModelInput)part);
+
     /// <summary>Says how many passes of one picture come and how long they take, and refuses what is beyond the budget.</summary>
     internal void Spend(double passes)
     {

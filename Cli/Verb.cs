@@ -85,6 +85,14 @@ internal static class Common
 
     internal static ExistingFile Existing(bool force) => force ? ExistingFile.Replace : ExistingFile.Refuse;
 
+    internal static torch.ScalarType TypeNamed(string name) => name switch
+    {
+        "float32" => torch.ScalarType.Float32,
+        "float16" => torch.ScalarType.Float16,
+        "bfloat16" => torch.ScalarType.BFloat16,
+        _ => throw new OptionsException($"--dtype {name}: expected float32, float16 or bfloat16."),
+    };
+
     internal static void UseThreads(int? threads)
     {
         if (threads is { } count) torch.set_num_threads(count);

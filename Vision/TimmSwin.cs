@@ -68,7 +68,16 @@ public sealed class TimmSwinFamily : ModelFamily<SwinConfig>
     protected override HookedModel Build(SwinConfig config) => new Swin(config, Outputs);
 
     /// <inheritdoc/>
-    protected override WeightMap Weights(SwinConfig config, TensorSource source)
+    protected override WeightMap Weights(SwinConfig config, TensorSource source) => Map(config, block =>
+    {
+        block.Copy("bias_table", "attn.relative_position_bias_table");
+        if (config.QkvBias) block.Copy("attn.qkv.bias", "attn.qkv.bias");
+    });
+
+    /// <summary>What both versions of Swin call alike.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="attention">Adds to a block what its version's attention calls its own.</param>
+    internal static WeightMap Map(SwinConfig config, Action<WeightMap> attention)
     {
         var map = new WeightMap().Pair("patch", "patch_embed.proj").Pair("ln_pre", "patch_embed.norm").Pair("ln_final", "norm")
             .Ignore("*relative_position_index", "follows from the window").Ignore("*attn_mask", "follows from the window");
@@ -78,9 +87,9 @@ public sealed class TimmSwinFamily : ModelFamily<SwinConfig>
             for (var i = 0; i < config.Depths[stage]; i++, number++)
                 map.Under($"blocks.{number}.", $"layers.{stage}.blocks.{i}.", block =>
                 {
-                    block.Pair("ln1", "norm1").Pair("ln2", "norm2").Copy("bias_table", "attn.relative_position_bias_table").Copy("attn.qkv.weight", "attn.qkv.weight")
+                    block.Pair("ln1", "norm1").Pair("ln2", "norm2").Copy("attn.qkv.weight", "attn.qkv.weight")
                         .Pair("attn.out", "attn.proj").Pair("mlp.in", "mlp.fc1").Pair("mlp.out", "mlp.fc2");
-                    if (config.QkvBias) block.Copy("attn.qkv.bias", "attn.qkv.bias");
+                    attention(block);
                 });
         }
         return config.Classes > 0 ? map.Pair("head", "head.fc") : map;

@@ -72,25 +72,11 @@ public sealed class TimmSwinV2Family : ModelFamily<SwinConfig>
     protected override HookedModel Build(SwinConfig config) => new Swin(config, TimmSwinFamily.Outputs);
 
     /// <inheritdoc/>
-    protected override WeightMap Weights(SwinConfig config, TensorSource source)
+    protected override WeightMap Weights(SwinConfig config, TensorSource source) => TimmSwinFamily.Map(config, block =>
     {
-        var map = new WeightMap().Pair("patch", "patch_embed.proj").Pair("ln_pre", "patch_embed.norm").Pair("ln_final", "norm")
-            .Ignore("*relative_position_index", "follows from the window").Ignore("*relative_coords_table", "follows from the window")
-            .Ignore("*attn_mask", "follows from the window").Ignore("*attn.k_bias", "keys have no bias; it holds zeros");
-        for (var (stage, number) = (0, 0); stage < config.Depths.Count; stage++)
-        {
-            if (stage > 0) map.Pair($"merge.{stage}.ln", $"layers.{stage}.downsample.norm").Copy($"merge.{stage}.reduction.weight", $"layers.{stage}.downsample.reduction.weight");
-            for (var i = 0; i < config.Depths[stage]; i++, number++)
-                map.Under($"blocks.{number}.", $"layers.{stage}.blocks.{i}.", block =>
-                {
-                    block.Pair("ln1", "norm1").Pair("ln2", "norm2").Copy("attn.cosine_scale", "attn.logit_scale").Copy("attn.qkv.weight", "attn.qkv.weight")
-                        .Pair("bias.in", "attn.cpb_mlp.0").Copy("bias.out.weight", "attn.cpb_mlp.2.weight")
-                        .Pair("attn.out", "attn.proj").Pair("mlp.in", "mlp.fc1").Pair("mlp.out", "mlp.fc2");
-                    if (config.QkvBias) block.Stack("attn.qkv.bias", "attn.q_bias", WeightMap.Zeros, "attn.v_bias");
-                });
-        }
-        return config.Classes > 0 ? map.Pair("head", "head.fc") : map;
-    }
+        block.Copy("attn.cosine_scale", "attn.logit_scale").Pair("bias.in", "attn.cpb_mlp.0").Copy("bias.out.weight", "attn.cpb_mlp.2.weight");
+        if (config.QkvBias) block.Stack("attn.qkv.bias", "attn.q_bias", WeightMap.Zeros, "attn.v_bias");
+    }).Ignore("*relative_coords_table", "follows from the window").Ignore("*attn.k_bias", "keys have no bias; it holds zeros");
 
     // One number for each stage; 0 where there was no other window before.
     private static List<int> Sides(ConfigReader json, string key) => [.. (json.Doubles(key) ?? []).Select(side => (int)side)];

@@ -1,5 +1,4 @@
 using Prisma.Core;
-using Prisma.Vision;
 using TorchSharp;
 
 namespace Prisma.Bench;
@@ -20,7 +19,7 @@ internal static class CacheMemory
         torch.set_num_threads(options.Threads);
         Console.WriteLine(Machine.Describe());
         using var scope = torch.NewDisposeScope();
-        using var model = new VitFamily().Random(new VitConfig { Width = 768, Layers = 12, Heads = 12, Hidden = 3072, Patch = 16, Image = 224, Head = VitHead.Classifier, Classes = 1000 }, seed: 0);
+        using var model = Subject.VitBase(patch: 16);
         var pixels = torch.tensor(Subject.Pixels(Batch), [Batch, 3, 224, 224]);
         model.Run(pixels, HookPlan.Empty).Dispose();
         var missed = 0;

@@ -1,6 +1,5 @@
 using Prisma.Circuits;
 using Prisma.Core;
-using Prisma.Vision;
 using TorchSharp;
 using static TorchSharp.torch;
 
@@ -21,7 +20,7 @@ internal static class PatchingCost
         Machine.CountsCpu = options.Cpu;
         Console.WriteLine(Machine.Describe());
         using var scope = NewDisposeScope();
-        using var model = new VitFamily().Random(new VitConfig { Width = 768, Layers = 12, Heads = 12, Hidden = 3072, Patch = 16, Image = 224, Head = VitHead.Classifier, Classes = 1000 }, seed: 0);
+        using var model = Subject.VitBase(patch: 16);
         var clean = tensor(Subject.Pixels(1), [1, 3, 224, 224]);
         var corrupt = clean.roll(7, 3);
         var missed = 0;

@@ -1,5 +1,4 @@
 using Prisma.Core;
-using Prisma.Vision;
 using TorchSharp;
 
 namespace Prisma.Bench;
@@ -28,7 +27,7 @@ internal static class PictureRate
             var inputs = new PictureInputs([folder], Preprocess.Load(folder));
             int[] all = [.. Enumerable.Range(0, Batch)];
             using var scope = torch.NewDisposeScope();
-            using var model = new VitFamily().Random(new VitConfig { Width = 768, Layers = 12, Heads = 12, Hidden = 3072, Patch = 32, Image = 224, Head = VitHead.Classifier, Classes = 1000 }, seed: 0);
+            using var model = Subject.VitBase(patch: 32);
             using var pixels = inputs.Batch(all)["input"];
             var both = Comparison.ByTurns(options.Rounds, () => Machine.Timed(() => inputs.Batch(all)["input"].Dispose()), () => Machine.Timed(() => model.Run(pixels, HookPlan.Empty).Dispose()));
             var bytes = Directory.GetFiles(folder, "*.jpg").Sum(file => new FileInfo(file).Length) / Batch;

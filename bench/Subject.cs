@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Vision;
 using TorchSharp;
 
 namespace Prisma.Bench;
@@ -21,6 +22,10 @@ internal sealed class Subject : IDisposable
         using var scope = torch.NewDisposeScope();
         return new(Models.Load(folder), torch.tensor(Pixels(batch), [batch, 3, 224, 224]).DetachFromDisposeScope());
     }
+
+    /// <summary>A ViT-B of random weights with a classifier. Dispose it.</summary>
+    public static HookedModel VitBase(int patch) => new VitFamily().Random(
+        new VitConfig { Width = 768, Layers = 12, Heads = 12, Hidden = 3072, Patch = patch, Image = 224, Head = VitHead.Classifier, Classes = 1000 }, seed: 0);
 
     /// <summary>A video model and one clip [1, frames, 3, 224, 224].</summary>
     public static Subject LoadVideo(string folder, int frames)

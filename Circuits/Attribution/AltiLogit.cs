@@ -51,14 +51,11 @@ public sealed class AltiLogit : AttributionMethod
         if (layers.FirstOrDefault(layer => found[layer].Count() != 1, -1) is >= 0 and var odd) throw task.NotApplicable($"block {odd} of {task.Model.Card.Name} has {found[odd].Count()} plain attention layers, needed is one");
         var attentions = layers.ToDictionary(layer => layer, layer => found[layer].Single());
         var last = task.Place(Site.ResidPost, task.Blocks - 1);
-        task.RefuseEarlierTarget(last);
         SiteKind[] kinds = [Site.ResidPre, Site.V, Site.Pattern, Site.AttnModuleOut, Site.AttnOut];
         HookSite[] kept = [.. layers.SelectMany(layer => kinds.Select(kind => task.Place(kind, layer)))];
-        var settled = task.Settle();
-        var target = new PerExample([.. settled.Select(one => one.Target)]);
-        using var recording = task.Model.Run(task.Input, target.AskForGradients(HookPlan.Empty.Keep(kept).WithGradients(last)));
-        using var gradients = GradientsOf(recording, target);
+        var answer = task.Differentiate(last);
         using var mode = no_grad();
+        using var recording = task.Model.Run(task.Input, HookPlan.Empty.Keep(kept));
         foreach (var layer in layers)
         {
             _ = AttentionRead.Checked(task, recording.Cache[task.Place(Site.Pattern, layer)]);
@@ -66,20 +63,14 @@ public sealed class AltiLogit : AttributionMethod
             if (!recording.Cache[task.Place(Site.AttnOut, layer)].Equals(recording.Cache[task.Place(Site.AttnModuleOut, layer)]))
                 throw task.NotApplicable($"block {layer} of {task.Model.Card.Name} scales or normalises what its heads write");
         }
-        var maps = Enumerable.Range(0, task.Examples).Select(k => Trace(task, recording, attentions, layers, gradients[last][k], k)).ToList();
+        var maps = Enumerable.Range(0, task.Examples).Select(k => Trace(task, recording, attentions, layers, answer.Gradients[0][k], k)).ToList();
         return new Finding(stack(maps), FindingKind.PerToken, $"{kept[0]} to {last}")
         {
-            Scores = [.. settled.Select(one => one.Score)],
-            Targets = [.. settled.Select(one => one.Target.Name)],
+            Scores = answer.Scores,
+            Targets = answer.Targets,
             Note = "What MLPs add straight to the target is not told apart by patch.",
             Forwards = 2,
         };
-    }
-
-    private static ActivationCache GradientsOf(Recording recording, Target target)
-    {
-        using var graph = enable_grad();
-        return recording.Cache.Gradients(target.Of(recording).sum());
     }
 
     // One example's values of all tokens, [P]; one block's parts at a time, since they take P·P·d numbers.

@@ -24,10 +24,8 @@ internal sealed class CircuitHeadsCommand : Verb
             using var scope = NewDisposeScope();
             using var inputs = circuit.Open(parsed, terminal);
             inputs.Spend(inputs.Clean.shape[0]);
-            var batches = Enumerable.Range(0, (int)((inputs.Clean.shape[0] + inputs.Rows - 1) / inputs.Rows))
-                .Select(k => (ModelInput)inputs.Clean.narrow(0, (long)k * inputs.Rows, Math.Min(inputs.Rows, inputs.Clean.shape[0] - (long)k * inputs.Rows)));
-            var heads = HeadProfiles.Measure(inputs.Model, batches);
-            var copying = Copying(inputs.Model);
+            var heads = HeadProfiles.Measure(inputs.Model, inputs.Batches(inputs.Clean));
+            var copying = CopyingScores.Of(inputs.Model).ToDictionary(one => (one.Layer, one.Head), one => one.Score);
             var composed = parsed.GetValue(composition) ? Enum.GetValues<CompositionKind>().Select(kind => (Kind: kind, Found: Composition.Of(inputs.Model, kind))).ToList() : [];
             List<MatrixPictures.Sheet> sheets = [.. Measures.Select(measure => Sheet(heads, measure.Name, measure.Unit, measure.Of)),
                 Sheet(heads, "copying", "whether the head writes what it reads, by its weights: 1 as it is, -1 reversed", head => copying[(head.Layer, head.Head)]),
@@ -78,15 +76,6 @@ internal sealed class CircuitHeadsCommand : Verb
 
     private static string[] Row(HeadProfile head, Dictionary<(int, int), double> copying) =>
         [$"L{head.Layer}H{head.Head}", .. Measures.Select(measure => $"{measure.Of(head):f3}"), $"{copying[(head.Layer, head.Head)]:f3}", head.Kind];
-
-    // NaN for heads whose weights alone do not say what they write.
-    private static Dictionary<(int Layer, int Head), double> Copying(HookedModel model)
-    {
-        var scores = new Dictionary<(int, int), double>();
-        foreach (var (layer, attention) in model.InBlocks<Attention>())
-            for (var head = 0; head < attention.Heads; head++) scores[(layer, head)] = CopyingScores.Of(attention, head);
-        return scores;
-    }
 
     private static MatrixPictures.Sheet Sheet(IReadOnlyList<HeadProfile> heads, string name, string unit, Func<HeadProfile, double> of)
     {

@@ -30,7 +30,7 @@ internal sealed class CircuitSimilarityCommand : Verb
                 : throw new OptionsException($"--measure {parsed.GetValue(measure)}: expected cka, debiased, cknna or svcca.");
             using var inputs = circuit.Open(parsed, terminal, asks: false);
             var (globs, perToken) = (parsed.GetValue(hooks)!, parsed.GetValue(tokens));
-            var rows = SiteSimilarity.Read(inputs.Model, Batches(inputs.Clean, inputs.Rows), globs, perToken);
+            var rows = SiteSimilarity.Read(inputs.Model, inputs.Batches(inputs.Clean), globs, perToken);
             var columns = rows;
             var against = inputs.Model.Card.Name;
             if (parsed.GetValue(other) is { } second)
@@ -38,7 +38,7 @@ internal sealed class CircuitSimilarityCommand : Verb
                 var folder = Named.Folder(second, terminal);
                 using var model = Models.Load(folder);
                 var pixels = PictureBatch.Load(inputs.Pictures.Names, Preprocess.Load(folder)).ToTensor();
-                columns = SiteSimilarity.Read(model, Batches(pixels, inputs.Rows), globs, perToken);
+                columns = SiteSimilarity.Read(model, inputs.Batches(pixels), globs, perToken);
                 against = model.Card.Name;
             }
             List<Tensor> one = [.. rows.Select(row => row.Rows)];
@@ -51,11 +51,6 @@ internal sealed class CircuitSimilarityCommand : Verb
             else terminal.Table(["place", .. across], down.Select((site, r) => (string[])[site, .. across.Select((_, c) => $"{table[r, c]:f3}")]));
             return ExitCode.Good;
         });
-    }
-
-    private static IEnumerable<ModelInput> Batches(Tensor pictures, int size)
-    {
-        for (long first = 0; first < pictures.shape[0]; first += size) yield return pictures.narrow(0, first, Math.Min(size, pictures.shape[0] - first));
     }
 
     // Places of one kind are told apart by their blocks; labels that long do not fit over columns.

@@ -71,9 +71,9 @@ internal sealed class CircuitTextsCommand : Verb
     {
         using var scope = NewDisposeScope();
         var parts = new List<Tensor>();
-        for (long first = 0; first < pixels.shape[0]; first += batch)
+        foreach (var part in pixels.split(batch))
         {
-            using var decomposed = ImageDecomposition.Of(model, new ModelInput { ["pixel_values"] = pixels.narrow(0, first, Math.Min(batch, pixels.shape[0] - first)) });
+            using var decomposed = ImageDecomposition.Of(model, new ModelInput { ["pixel_values"] = part });
             parts.Add(decomposed.Heads.clone());
         }
         var outputs = cat([.. parts], 0);

@@ -46,13 +46,7 @@ internal sealed class PullCommand : Verb
     private static (ScalarType Type, string Folder)? Copy(string? dtype, string? folder, string[] files)
     {
         if (dtype is null) return folder is null ? null : throw new OptionsException("--out is where --dtype writes its copy; without --dtype the files lie in the hub's cache.");
-        var type = dtype switch
-        {
-            "float32" => ScalarType.Float32,
-            "float16" => ScalarType.Float16,
-            "bfloat16" => ScalarType.BFloat16,
-            _ => throw new OptionsException($"--dtype {dtype}: expected float32, float16 or bfloat16."),
-        };
+        var type = Common.TypeNamed(dtype);
         if (files.Length > 0) throw new OptionsException("--dtype copies a whole model, so it excludes --file.");
         if (folder is null) throw new OptionsException("--dtype needs --out, the folder of the copy: files of the cache, which Python shares, are not changed.");
         return Path.Exists(folder) ? throw new OptionsException($"'{folder}' exists already. Choose another folder for --out.") : (type, folder);

@@ -43,7 +43,7 @@ internal sealed class SaeHarvestCommand : Verb
         {
             Common.UseThreads(parsed.GetValue(threads));
             var folder = parsed.GetValue(output)!;
-            var (chosen, stored) = (TokensNamed(parsed.GetValue(tokens)!), TypeNamed(parsed.GetValue(dtype)!));
+            var (chosen, stored) = (TokensNamed(parsed.GetValue(tokens)!), Common.TypeNamed(parsed.GetValue(dtype)!));
             long? most = parsed.GetValue(budget) is { } size ? ByteSize.Parse(size) : null;
             var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var loaded = Models.Load(modelFolder, parsed.GetValue(family));
@@ -91,13 +91,5 @@ internal sealed class SaeHarvestCommand : Verb
         "spatial" => TokenFilter.Spatial,
         "no-special" => TokenFilter.NoSpecial,
         _ => throw new OptionsException($"--tokens {name}: expected all, cls, spatial or no-special."),
-    };
-
-    private static ScalarType TypeNamed(string name) => name switch
-    {
-        "float32" => float32,
-        "float16" => float16,
-        "bfloat16" => bfloat16,
-        _ => throw new OptionsException($"--dtype {name}: expected float32, float16 or bfloat16."),
     };
 }

@@ -85,7 +85,7 @@ public sealed record AttributionStudy(string Best, int Scenes, int Wrong, Attrib
     private static (IReadOnlyList<JudgedPicture> Pictures, int Wrong) Questions(HookedModel model, SceneSplit split, int count)
     {
         var scenes = JudgedScenes.Draw(split, count);
-        var guesses = scenes.Chunk(Batch).SelectMany(chunk => model.Run(JudgedScenes.Pixels(chunk)).argmax(1).data<long>().ToArray().Select(guess => (int)guess)).ToList();
+        var guesses = JudgedScenes.Guesses(model, scenes);
         var questions = ContestQuestion.About(new ContestScenes(scenes, guesses, count), model.Card.Labels).Where(question => question.OfChosen).ToList();
         return ([.. questions.SelectMany(question => question.Pictures)], scenes.Where((scene, k) => guesses[k] != (int)scene.Label).Count());
     }

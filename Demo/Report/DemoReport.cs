@@ -163,10 +163,9 @@ public sealed class DemoReport : IDisposable
     private List<Scene> Shown()
     {
         var scenes = JudgedScenes.Draw(SceneSplit.HeldOut, 1000);
-        using var scope = NewDisposeScope();
-        var guesses = scenes.Chunk(100).SelectMany(chunk => _model.Run(JudgedScenes.Pixels(chunk)).argmax(1).data<long>().ToArray()).ToArray();
-        var wrong = scenes.Where((scene, k) => guesses[k] != (long)scene.Label).Take(1).ToList();
-        return [.. scenes.Where((scene, k) => guesses[k] == (long)scene.Label).Take(6 - wrong.Count), .. wrong];
+        var guesses = JudgedScenes.Guesses(_model, scenes);
+        var wrong = scenes.Where((scene, k) => guesses[k] != (int)scene.Label).Take(1).ToList();
+        return [.. scenes.Where((scene, k) => guesses[k] == (int)scene.Label).Take(6 - wrong.Count), .. wrong];
     }
 
     private static void Add(HtmlReport report, string folder, List<string> files, string name, string caption, RgbImage picture)

@@ -24,6 +24,17 @@ public static class JudgedScenes
         return tensor(values, [scenes.Count, 3, Scene.Width, Scene.Width]);
     }
 
+    /// <summary>The class that the model names on each scene.</summary>
+    public static int[] Guesses(HookedModel model, IEnumerable<Scene> scenes)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        return [.. scenes.Chunk(100).SelectMany(chunk =>
+        {
+            using var scope = NewDisposeScope();
+            return model.Run(Pixels(chunk)).argmax(1).data<long>().ToArray();
+        }).Select(guess => (int)guess)];
+    }
+
     /// <summary>The scene painted finely, for people, and how the model's 64 pixels lie on it.</summary>
     public static (RgbImage Picture, ImageGeometry Geometry) ForPeople(Scene scene, int side = 256) =>
         (new RgbImage(side, side, ScenePainter.Paint(scene, side)),

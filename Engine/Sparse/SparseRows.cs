@@ -32,10 +32,10 @@ internal readonly record struct SparseRows(Tensor Starts, Tensor Indices, Tensor
     internal static SparseRows Joined(IReadOnlyList<SparseRows> parts)
     {
         if (parts is [var only]) return only;
-        var (starts, before) = (new List<Tensor>(), 0L);
+        var (starts, before) = (new List<Tensor> { parts[0].Starts.narrow(0, 0, 1) }, 0L);
         foreach (var part in parts)
         {
-            starts.Add(part.Starts.narrow(0, starts.Count == 0 ? 0 : 1, starts.Count == 0 ? part.Rows + 1 : part.Rows) + before);
+            starts.Add(part.Starts.narrow(0, 1, part.Rows) + before);
             before += part.Count;
         }
         return new SparseRows(cat(starts), cat([.. parts.Select(part => part.Indices)]), cat([.. parts.Select(part => part.Values)]));

@@ -71,13 +71,17 @@ public sealed class SparseStepTests
             foreach (var tensor in left.Values.Concat(right.Values)) tensor.Dispose();
         }
         Assert.True(taken > Steps * 0.9, $"{taken} of {Steps} steps were sparse");
-        // Where rounding turns the choice between two features, single precision drifts: single numbers more than the whole.
+        // Where rounding turns the choice between two features, single precision drifts.
         foreach (var (one, other) in sparse.Snapshot().Zip(dense.Snapshot()))
         {
             if (one.Name is "silent" or "fired") continue;
             var (got, want) = (one.Value.to(float64), other.Value.to(float64));
             var (apart, scale) = ((got - want).norm().item<double>(), want.norm().item<double>());
-            Assert.True(apart <= 1e-2 * scale + 1e-9, $"{one.Name}: {apart} apart, {scale} long");
+            // What thresholds remember is moved by single rows that cross them.
+            if (one.Name.EndsWith("threshold", StringComparison.Ordinal) && one.Name.StartsWith("optimizer", StringComparison.Ordinal))
+                Assert.True(apart <= 1e-2 * scale + 1e-9, $"{one.Name}: {apart} apart, {scale} long");
+            else
+                Close.Check(one.Name, got, want, atol: 5e-3 * want.abs().max().item<double>() + 1e-9, rtol: 0);
         }
     }
 

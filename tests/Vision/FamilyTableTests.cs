@@ -6,28 +6,23 @@ namespace Prisma.Tests.Vision;
 
 /// <summary>
 /// docs/families.md is what the tests measure: who changes a family, a fixture or the registry renews it with
-/// <c>PRISMA_RENEW_FAMILIES=1 ./prisma test --filter FamilyTableTests</c>.
+/// <c>PRISMA_RENEW_DOCS=1 ./prisma test --filter FamilyTableTests</c>.
 /// </summary>
 public sealed class FamilyTableTests
 {
     // Another processor or BLAS adds in another order, and may not meet bit for bit what this one does.
     private const double Slack = 10, Least = 1e-6;
 
-    private static readonly string s_file = Path.Combine(Fixture.Root, "docs", "families.md");
-
     [Fact]
     public void The_table_of_families_is_what_the_tests_measure()
     {
         var proofs = FamilyProof.Measure();
         var rows = Prisma.Models.Catalog.Families.Select(family => Row(family, [.. proofs.Where(proof => proof.Family == family.Name)])).ToList();
-        if (Environment.GetEnvironmentVariable("PRISMA_RENEW_FAMILIES") == "1") File.WriteAllText(s_file, Page(rows));
-        const string Renew = "Renew docs/families.md: PRISMA_RENEW_FAMILIES=1 ./prisma test --filter FamilyTableTests";
-        var written = File.ReadAllText(s_file);
-        Assert.True(WithoutErrors(written) == WithoutErrors(Page(rows)), Renew);
+        var written = GeneratedPage.Check("families.md", Page(rows), WithoutErrors);
         foreach (var row in rows)
         {
             var stated = ErrorIn(written.Split('\n').Single(line => line.StartsWith($"| `{row.Family}` ", StringComparison.Ordinal)));
-            Assert.True(row.Error <= Math.Max(stated, Least) * Slack, $"{row.Family}: {row.Error:g2} measured, {stated:g2} stated. {Renew}");
+            Assert.True(row.Error <= Math.Max(stated, Least) * Slack, $"{row.Family}: {row.Error:g2} measured, {stated:g2} stated.");
         }
     }
 
@@ -50,7 +45,7 @@ public sealed class FamilyTableTests
         var page = new StringBuilder("""
             # What every family was compared with
 
-            Written by the tests (`PRISMA_RENEW_FAMILIES=1 ./prisma test --filter FamilyTableTests`), which also fail when it is out of date.
+            Written by the tests (`PRISMA_RENEW_DOCS=1 ./prisma test --filter FamilyTableTests`), which also fail when it is out of date.
 
             Each checkpoint is a tiny one with random weights in the real layout (`tests/fixtures`), loaded as a user loads one and run in float32 on the CPU.
             *The reference's code*: tensors that transformers, timm, open_clip, diffusers, ViT-Prisma or TransformerLens itself computed from it.

@@ -33,9 +33,9 @@ using namespace prisma;
 
 constexpr int64_t kColumns = 16;          // features whose pairs lie side by side
 constexpr int64_t kBlock = 2 * kColumns;  // rows and features that are multiplied at once
-constexpr int64_t kPanel = 256;         // rows that stay in the second-level cache while all features pass
-constexpr float kSlack = 1.001f;        // for the rounding of lengths and bounds themselves
-constexpr double kLeast = 1.2e-38;      // 2⁻¹²⁶, rounded up
+constexpr int64_t kPanel = 256;           // rows that stay in the second-level cache while all features pass
+constexpr float kSlack = 1.001f;          // for the rounding of lengths and bounds themselves
+constexpr double kLeast = 1.2e-38;        // 2⁻¹²⁶, rounded up
 constexpr double kLongest = 1e18;
 
 int64_t padded(int64_t n) { return (n + kBlock - 1) / kBlock * kBlock; }

@@ -34,14 +34,7 @@ internal sealed class SparseEntries(SparseRows rows, long features, Tensor pre)
     internal Tensor Counts(Tensor marked) => PerFeature(marked.to(int64));
 
     /// <summary>The entries at some places, int64 [m], ascending by row.</summary>
-    internal SparseEntries At(Tensor places)
-    {
-        _rowOf ??= rows.RowOfEntry();
-        var ends = _rowOf.index_select(0, places).bincount(null, rows.Rows).cumsum(0);
-        var starts = cat([zeros(1, int64, ends.device), ends]);
-        return new SparseEntries(
-            new SparseRows(starts, Indices.index_select(0, places), rows.Values.index_select(0, places)), features, pre.index_select(0, places));
-    }
+    internal SparseEntries At(Tensor places) => new(rows.At(places), features, pre.index_select(0, places));
 
     /// <summary>Each row's ranking values side by side, the largest first, with the places of their entries: [n, most], −∞ where a row has fewer.</summary>
     internal (Tensor Values, Tensor Places) Sorted()

@@ -14,6 +14,7 @@ internal sealed class SparseStep : IDisposable
     // A kept entry costs about as much as so many entries of dense gradients; the smallest batches are quick in either way.
     private const long EntryCost = 32, Small = 1 << 20;
 
+    // Fewer rows would take the encoder through the caches too often.
     private const long BandRows = 1024;
 
     // Smaller products are over before the approximation pays.
@@ -29,7 +30,7 @@ internal sealed class SparseStep : IDisposable
     /// <summary>Whether so many entries of [rows, features] are few enough to be faster than dense gradients.</summary>
     internal static bool Pays(double entries, long rows, long features) => rows * features <= Small || entries * EntryCost <= rows * features;
 
-    /// <summary>Products of centred inputs, norm(x) − b_in, with the encoder; they stand until the next call. Without gradients.</summary>
+    /// <summary>Products of centred inputs, norm(x) − b_in, with the encoder, for selections to form; one batch at a time. Without gradients.</summary>
     /// <param name="centred">[n, d_in].</param>
     /// <param name="encoder">W_encᵀ: [F, d_in].</param>
     /// <param name="bias">b_enc [F], where it is used.</param>
@@ -50,7 +51,7 @@ internal sealed class SparseStep : IDisposable
     /// <summary>Approximate products with the encoder that is ready; null where the numbers have no bounds.</summary>
     internal Screen? Approximate(Tensor rows, Tensor products) => _screen!.Product(rows, products);
 
-    /// <summary>A batch in bands of rows: enough for every thread, and for the encoder's way through the caches to count little.</summary>
+    /// <summary>A batch in bands of rows, enough for every thread.</summary>
     internal static IReadOnlyList<Tensor> Bands(Tensor rows)
     {
         var height = rows.device_type == DeviceType.CPU ? Math.Max(BandRows, BandRows / 4 * get_num_threads()) : rows.shape[0];
