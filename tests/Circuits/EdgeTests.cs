@@ -122,7 +122,7 @@ public sealed class EdgeTests
     }
 
     // Nothing of the planted way is in the input itself.
-    private static Tensor Fed(ulong seed)
+    internal static Tensor Fed(ulong seed)
     {
         var streams = StreamModel.Streams(2, 4, 8, seed);
         using var scope = NewDisposeScope();
@@ -130,7 +130,7 @@ public sealed class EdgeTests
         return streams;
     }
 
-    private static StreamModel Planted()
+    internal static StreamModel Planted()
     {
         var model = new StreamModel(layers: 2, heads: 4, width: 8, classes: 2, activation: x => x.relu());
         model.Copy(0, 1, from: 1, to: 2);
@@ -146,6 +146,6 @@ public sealed class EdgeTests
         return model;
     }
 
-    private static EdgeCircuit Truth(StreamGraph graph) =>
+    internal static EdgeCircuit Truth(StreamGraph graph) =>
         EdgeCircuit.Of(graph, s_planted.Select(edge => (StreamNode.Parse(edge.From, graph.Layers), StreamNode.Parse(edge.To, graph.Layers))));
 }
