@@ -11,11 +11,15 @@ internal sealed class EdgeRun : IDisposable
 {
     private readonly Dictionary<HookSite, Tensor> _donors;
     private readonly PatchOptions _options;
+    private readonly IReadOnlyDictionary<int, Weight> _scales;
 
     private EdgeRun(HookedModel model, ModelInput input, StreamGraph graph, PatchPair pair, Dictionary<HookSite, Tensor> donors, PatchOptions options) =>
-        (Model, Input, Graph, Pair, _donors, _options) = (model, input, graph, pair, donors, options);
+        (Model, Input, Graph, Pair, _donors, _options, _scales) = (model, input, graph, pair, donors, options, StreamGraph.Scales(model, graph.Part));
 
     internal HookedModel Model { get; }
+
+    /// <summary>A change of what writers of a place hold as it arrives in the stream: heads are multiplied by the block's layer scale.</summary>
+    internal Tensor Arriving(HookSite site, Tensor change) => site.Kind == Site.Result && _scales.TryGetValue(site.Path.Layer, out var scale) ? change * scale.Value : change;
 
     internal ModelInput Input { get; }
 
@@ -71,7 +75,7 @@ internal sealed class EdgeRun : IDisposable
         foreach (var (site, first, count) in Graph.WriterGroups())
             plan = plan.Edit(site, (value, _) =>
             {
-                var change = Copies.Of(_donors[site], copies) - value;
+                var change = Arriving(site, Copies.Of(_donors[site], copies) - value);
                 changes.Add((first, count, (count == 1 && change.ndim == 3 ? change.unsqueeze(1) : change.permute(0, 2, 1, 3)).MoveToOtherDisposeScope(scope)));
                 return value;
             });

@@ -10,7 +10,7 @@ internal sealed class DemoCircuitCommand : Verb
     internal override string Name => "demo circuit";
 
     internal override string Description =>
-        "Finds how small a circuit of the demo's vision transformer can be that still tells one shape from another: EAP, EAP-IG and exact patching beside learned masks, measured on other scenes.\n"
+        "Finds how small a circuit of the demo's vision transformer can be that still tells one shape from another: EAP and EAP-IG beside learned masks, measured on other scenes.\n"
         + "Example: prisma demo circuit --out circuit.md";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -20,6 +20,8 @@ internal sealed class DemoCircuitCommand : Verb
         var measuring = Common.Count(command, "--scenes", defaults.Measuring, "Other pairs that they are measured on");
         var steps = Common.Count(command, "--steps", defaults.Steps, "Steps of edge pruning for each size");
         var shapes = new Option<string>("--shapes") { HelpName = "A,B", DefaultValueFactory = _ => "circle,square", Description = "The shape that is named, and the one it is told from" };
+        var shares = new Option<double[]>("--share") { HelpName = "S", AllowMultipleArgumentsPerToken = true, DefaultValueFactory = _ => [.. defaults.Shares], Description = "Sizes of circuits, as shares of all edges" };
+        command.Options.Add(shares);
         var output = new Option<string?>("--out") { HelpName = "FILE", Description = "Write the table as a Markdown page, and beside it the circuit that edge pruning keeps at a tenth of the edges, as JSON" };
         foreach (var option in new Option[] { shapes, output }) command.Options.Add(option);
         var force = Common.Force(command);
@@ -34,7 +36,7 @@ internal sealed class DemoCircuitCommand : Verb
             ShapeKind[] named = [.. parsed.GetValue(shapes)!.Split(',').Select(word => Enum.TryParse<ShapeKind>(word.Trim(), ignoreCase: true, out var shape) && Enum.IsDefined(shape)
                 ? shape : throw new OptionsException($"--shapes: '{word}' is no shape; there are {string.Join(", ", Enum.GetNames<ShapeKind>()).ToLowerInvariant()}."))];
             if (named.Length != 2) throw new OptionsException("--shapes takes two shapes, such as circle,square.");
-            var options = defaults with { Finding = parsed.GetValue(finding), Measuring = parsed.GetValue(measuring), Steps = parsed.GetValue(steps), Shape = named[0], Other = named[1] };
+            var options = defaults with { Finding = parsed.GetValue(finding), Measuring = parsed.GetValue(measuring), Steps = parsed.GetValue(steps), Shape = named[0], Other = named[1], Shares = parsed.GetValue(shares)! };
             using var model = Models.Load(DemoWeights.Vit);
             var circuits = CircuitStudy.Run(model, options, terminal.Remark);
             var page = CircuitStudy.Page(circuits, options, $"./prisma demo circuit --shapes {parsed.GetValue(shapes)}");

@@ -37,7 +37,7 @@ public sealed record StudiedCircuit(string Method, double Share, EdgeCircuit Cir
 
 /// <summary>
 /// How small a circuit of the demo's model can be that still tells one shape from another, everything outside it corrupted by the same scene with the other shape: edges
-/// ranked by EAP, EAP-IG and exact patching against learned masks. Found on some pairs, measured on others.
+/// ranked by EAP and EAP-IG against learned masks. Found on some pairs, measured on others.
 /// </summary>
 public static class CircuitStudy
 {
@@ -51,7 +51,7 @@ public static class CircuitStudy
         var target = TargetOf(options, model);
         var graph = StreamGraph.Of(model, finding.Clean);
         var found = new List<(string Method, double Share, EdgeCircuit Circuit)>();
-        foreach (var (name, method) in new[] { ("EAP", EdgeMethod.Gradient), ("EAP-IG", EdgeMethod.Integrated), ("each edge patched", EdgeMethod.Exact) })
+        foreach (var (name, method) in new[] { ("EAP", EdgeMethod.Gradient), ("EAP-IG", EdgeMethod.Integrated), ("EAP-IG on activations", EdgeMethod.Activations) })
         {
             progress?.Invoke($"{name} …");
             var scores = EdgeAttribution.Score(model, finding.Clean, finding.Corrupt, target, method);

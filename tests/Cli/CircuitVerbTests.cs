@@ -51,6 +51,15 @@ public sealed class CircuitVerbTests : IDisposable
     }
 
     [Fact]
+    public void Learned_masks_make_a_circuit_too()
+    {
+        var json = Json("circuit", "eap", "--method", "prune", "--steps", "1", "--edges", "0.3", "--image", _clean, "--corrupt", _corrupt);
+        Assert.InRange(json.GetProperty("edges").GetInt32(), 1, 0.3 * json.GetProperty("all_edges").GetInt32() + 1);
+        Assert.Contains("learned masks", json.GetProperty("method").GetString(), StringComparison.Ordinal);
+        Assert.True(double.IsFinite(json.GetProperty("faithfulness").GetDouble()));
+    }
+
+    [Fact]
     public void Heads_lenses_and_feature_circuits_run()
     {
         var heads = Json("circuit", "heads", "--image", _clean, _corrupt, "--composition", "--out", _folder["heads"]);
