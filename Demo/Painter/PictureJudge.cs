@@ -13,7 +13,7 @@ namespace Prisma.Demo;
 /// </summary>
 public sealed class PictureJudge : IDisposable
 {
-    private const int EvaluationBatch = 100, HeldOut = 1000, Steps = 1500, BatchSize = 32;
+    private const int EvaluationBatch = 100, HeldOut = 1000, Steps = 3000, BatchSize = 48;
     private const float Noise = 0.15f;
     private const string ModelName = "prisma-net/demo-judge";
 
@@ -23,7 +23,7 @@ public sealed class PictureJudge : IDisposable
         Layers = 4,
         Heads = 4,
         Hidden = 128,
-        Patch = 8,
+        Patch = 12,
         Image = CaptionedPicture.Side,
         Eps = TrainableVit.Eps,
         Head = VitHead.Classifier,
