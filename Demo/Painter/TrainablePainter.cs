@@ -72,6 +72,26 @@ internal sealed class TrainablePainter : IDisposable
         return painted.Main.alias().MoveToOuterDisposeScope();
     }
 
+    /// <summary>Takes over the weights of a saved model of the same build; returns the scaling of its latents.</summary>
+    /// <exception cref="CheckpointException">The folder holds none, or another build.</exception>
+    public double TakeOver(string folder)
+    {
+        using var scope = NewDisposeScope();
+        using var frozen = no_grad();
+        using TextToImage saved = TextToImage.Open(folder);
+        foreach (var (own, theirs) in ((HookedModel[])[Unet, Vae, .. Texts]).Zip([saved.Unet, saved.Vae, .. saved.TextEncoders]))
+        {
+            var named = theirs.Weights.ToDictionary(pair => pair.Name, pair => pair.Weight.Value);
+            foreach (var (name, weight) in own.Weights)
+            {
+                if (!named.TryGetValue(name, out Tensor? value) || !value.shape.AsSpan().SequenceEqual(weight.Value.shape))
+                    throw new CheckpointException($"'{folder}' is of another build: {own.Card.Family} {name} does not fit.");
+                weight.Value.copy_(value);
+            }
+        }
+        return saved.Vae.Config.Scaling;
+    }
+
     /// <summary>The latents' means of pictures, in the autoencoder's own scale: [N, 4, h, w]. The caller (or its scope) disposes them.</summary>
     public Tensor Encode(IReadOnlyList<CaptionedPicture> pictures)
     {
