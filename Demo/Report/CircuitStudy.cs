@@ -10,7 +10,7 @@ namespace Prisma.Demo;
 public sealed record CircuitStudyOptions
 {
     /// <summary>Pairs that circuits are found on.</summary>
-    public int Finding { get; init; } = 48;
+    public int Finding { get; init; } = 32;
 
     /// <summary>Other pairs that they are measured on.</summary>
     public int Measuring { get; init; } = 128;
@@ -22,7 +22,10 @@ public sealed record CircuitStudyOptions
     public ShapeKind Other { get; init; } = ShapeKind.Square;
 
     /// <summary>Sizes of circuits, as shares of all edges.</summary>
-    public IReadOnlyList<double> Shares { get; init; } = [0.02, 0.05, 0.1, 0.2, 0.3];
+    public IReadOnlyList<double> Shares { get; init; } = [0.05, 0.1, 0.2, 0.3];
+
+    /// <summary>Whether masks are learned too: minutes for each size.</summary>
+    public bool Masks { get; init; }
 
     /// <summary>Steps of edge pruning, for each size.</summary>
     public int Steps { get; init; } = 500;
@@ -57,7 +60,7 @@ public static class CircuitStudy
             var scores = EdgeAttribution.Score(model, finding.Clean, finding.Corrupt, target, method);
             found.AddRange(options.Shares.Select(share => (name, share, EdgeCircuit.Greedy(scores, Size(share, graph)).Connected())));
         }
-        foreach (var share in options.Shares)
+        foreach (var share in options.Masks ? options.Shares : [])
         {
             progress?.Invoke($"edge pruning to {share:p0} …");
             found.Add(("edge pruning", share, EdgePruning.Find(model, finding.Clean, finding.Corrupt, Size(share, graph), target, options: new EdgePruningOptions { Steps = options.Steps }).Circuit));
@@ -66,6 +69,10 @@ public static class CircuitStudy
         var measured = CircuitScore.Of(model, measuring.Clean, measuring.Corrupt, [.. found.Select(one => one.Circuit)], target);
         return [.. found.Zip(measured, (one, score) => new StudiedCircuit(one.Method, one.Share, one.Circuit, score))];
     }
+
+    /// <summary>Of the circuits with at most a tenth of the edges the one that keeps most.</summary>
+    public static StudiedCircuit Smallest(IReadOnlyList<StudiedCircuit> circuits) =>
+        circuits.Where(circuit => circuit.Circuit.Count <= 0.1 * circuit.Score.AllEdges).MaxBy(circuit => circuit.Score.Faithfulness) ?? throw new OptionsException("No circuit has at most a tenth of the edges; ask for such a share.");
 
     /// <summary>What the circuits are asked: the logit of the one shape minus that of the other.</summary>
     public static Target TargetOf(CircuitStudyOptions options, HookedModel model)
