@@ -19,7 +19,7 @@ public static class GraphIntervention
     /// <param name="hold">What stays as in the unchanged run.</param>
     /// <param name="part">The part of the model; empty where there is one stack.</param>
     /// <exception cref="OptionsException">A member does not exist, or there is more than one example.</exception>
-    public static InterventionResult Run(HookedModel model, ModelInput input, TranscoderLayers coders, IReadOnlyList<SupernodeChange> changes,
+    public static SupernodeEffect Run(HookedModel model, ModelInput input, TranscoderLayers coders, IReadOnlyList<SupernodeChange> changes,
         IReadOnlyList<Supernode>? watched = null, InterventionHold hold = InterventionHold.Attention, string part = "")
     {
         ArgumentNullException.ThrowIfNull(model);
@@ -48,7 +48,7 @@ public static class GraphIntervention
         plan = Driven(plan, coders, changes, before, plain, reads, writes, hold == InterventionHold.AllButDirect);
         using var changed = model.Run(input, plan);
         var after = Enumerable.Range(0, coders.Count).Select(layer => Strengths(coders, layer, changed.Cache[reads[layer]])).ToList();
-        return new InterventionResult(Numbers.Of(Target.LogitsOf(plain)), Numbers.Of(Target.LogitsOf(changed)), [.. watched.Select(node => (node, Sum(node, before), Sum(node, after)))]);
+        return new SupernodeEffect(Numbers.Of(Target.LogitsOf(plain)), Numbers.Of(Target.LogitsOf(changed)), [.. watched.Select(node => (node, Sum(node, before), Sum(node, after)))]);
     }
 
     // What is present is read in the same pass, so that a supernode across blocks ends at what was asked for; direct effects leave what is present out.

@@ -75,7 +75,7 @@ internal sealed partial class CircuitGraphCommand : Verb
     }
 
     // The two logits that moved most.
-    private static string Moved(InterventionResult found, HookedModel model) => string.Join(", ", found.Before.Select((before, k) => (Class: k, Before: before, After: found.After[k]))
+    private static string Moved(SupernodeEffect found, HookedModel model) => string.Join(", ", found.Before.Select((before, k) => (Class: k, Before: before, After: found.After[k]))
         .OrderByDescending(logit => Math.Abs(logit.After - logit.Before)).Take(2).Select(logit => $"{(logit.Class < model.Card.Labels.Count ? model.Card.Labels[logit.Class] : $"class {logit.Class}")} {logit.Before:f2} to {logit.After:f2}"));
 
     // L0/3+L1/17@5=0.5
