@@ -7,7 +7,7 @@ namespace Prisma.Bench;
 
 /// <summary>
 /// What patching all heads of a ViT-B/16 costs on one picture: attribution patching against one forward pass, and activation patching of all
-/// 144 heads against one whole pass per head, and against the arithmetic that it cannot do without. Stands alone: needs no Python.
+/// 144 heads against one whole pass per head. Stands alone: needs no Python.
 /// </summary>
 internal static class PatchingCost
 {
@@ -43,13 +43,6 @@ internal static class PatchingCost
         yield return Row.Of("attribution patching of 144 heads / one forward", Comparison.ByTurns(rounds,
             () => Machine.Timed(() => AttributionPatching.Run(model, clean, corrupt, [Site.Z], target).Dispose()),
             () => Machine.Timed(() => model.Run(clean, HookPlan.Empty).Dispose())), limit: 3.5);
-        // What has to be computed anew behind each head, at the rate of ordinary passes of as many pictures.
-        var (needed, whole) = (NeededFlops(), 2 * (Layers * BlockProducts + EmbeddingProducts));
-        Console.WriteLine(FormattableString.Invariant($"floor: {needed / 1e12:0.00} TFLOP behind the heads, {needed / (Heads * Layers * whole):0.000} of one pass per head ({whole / 1e9:0.0} GFLOP each)"));
-        using var batch = Copied(clean, Heads);
-        yield return Row.Of("patching 144 heads together / its floor of arithmetic", Comparison.ByTurns(Math.Max(1, rounds / 3),
-            () => Machine.Timed(() => ActivationPatching.Run(model, clean, corrupt, new PatchGrid(Site.Z, PatchAxes.LayerHead), target, PatchDirection.Noise)),
-            () => Machine.Timed(() => model.Run(batch, HookPlan.Empty).Dispose()) * needed / (Heads * whole)), limit: 1.15, unit: "s", scale: 1);
         yield return Row.Of("patching 144 heads together / one pass per head", Comparison.ByTurns(Math.Max(1, rounds / 3),
             () => Machine.Timed(() => ActivationPatching.Run(model, clean, corrupt, new PatchGrid(Site.Z, PatchAxes.LayerHead), target, PatchDirection.Noise)),
             () => Machine.Timed(() => OneByOne(model, clean, corrupt))), limit: 1 / 1.8, unit: "s", scale: 1);
@@ -67,18 +60,6 @@ internal static class PatchingCost
             using (var some = clean.expand(Math.Min(Batch, pictures - first), 3, 224, 224).contiguous())
                 model.Run(some, HookPlan.Empty).Dispose();
     }
-
-    // Multiplications of one block for one picture: projections of q, k, v, scores and mixing, the output projection, the MLP.
-    private const double Tokens = 197, Width = 768, Hidden = 3072;
-    private const int Layers = 12, Heads = 12;
-    private const double Behind = Tokens * Width * Width + 2 * Tokens * Width * Hidden;
-    private const double BlockProducts = 3 * Tokens * Width * Width + 2 * Tokens * Tokens * Width + Behind;
-    private const double EmbeddingProducts = 196 * 768 * Width;
-
-    // A changed head leaves its own block's queries, keys, values and pattern as they are; everything behind is new.
-    private static double NeededFlops() => 2 * Enumerable.Range(0, Layers).Sum(layer => Heads * (Behind + (Layers - 1 - layer) * BlockProducts));
-
-    private static Tensor Copied(Tensor picture, int count) => picture.expand(count, 3, 224, 224).contiguous();
 
     private static void OneByOne(HookedModel model, Tensor clean, Tensor corrupt)
     {
