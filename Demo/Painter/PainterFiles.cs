@@ -11,7 +11,7 @@ namespace Prisma.Demo;
 /// </summary>
 internal sealed class PainterFiles(DemoPainterOptions options)
 {
-    public const int Groups = 8, HeadWidth = 8, LatentChannels = 4, TextLayers = 2, TimeIds = 6;
+    public const int Groups = 8, HeadWidth = 8, UnetHeadWidth = 24, LatentChannels = 4, TextLayers = 2, TimeIds = 6;
 
     private const int SizeWaves = 8;
     private static readonly JsonSerializerOptions _json = new() { WriteIndented = true };
@@ -24,7 +24,7 @@ internal sealed class PainterFiles(DemoPainterOptions options)
         ["act_fn"] = "silu",
         ["addition_embed_type"] = "text_time",
         ["addition_time_embed_dim"] = SizeWaves,
-        ["attention_head_dim"] = Numbers(options.Channels.Select(width => width / 24)),
+        ["attention_head_dim"] = Numbers(options.Channels.Select(width => Math.Max(1, width / UnetHeadWidth))),
         ["block_out_channels"] = Numbers(options.Channels),
         ["center_input_sample"] = false,
         ["cross_attention_dim"] = options.TextWidths.Sum(),
