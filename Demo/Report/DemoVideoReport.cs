@@ -36,8 +36,9 @@ public sealed class DemoVideoReport : IDisposable
         report.Note($"It names {Percent(DemoVideo.Accuracy(_model, HeldOut, stop))} of {HeldOut} held-out clips; guessing names {100 / MotionKinds.All.Count} %.");
         _progress.Report("looking for features that tell what happens");
         var concepts = MotionConcepts.Find(_model, _coder, HeldOut);
-        report.Section("Features that tell what happens").Text("AUROC: how often the feature fires more strongly on a clip of the kind than on another one. 0.5 is chance, 1 perfect. Features were chosen on these same clips.")
-            .Table(["what happens", "feature", "AUROC"], concepts.Select(concept => new[] { concept.Name, $"{concept.Feature}", concept.Auroc.ToString("F3", CultureInfo.InvariantCulture) }));
+        report.Section("Features that tell what happens").Text("AUROC: how often the feature fires more strongly on a clip of the kind than on another one. 0.5 is chance, 1 perfect. On the object: the share of its activation that lies on patches which the object covers, beside the share of patches that are covered. Features were chosen on clips of training and measured on held-out ones.")
+            .Table(["what happens", "feature", "AUROC", "on the object", "patches covered"], concepts.Select(concept => new[]
+                { concept.Name, $"{concept.Feature}", concept.Auroc.ToString("F3", CultureInfo.InvariantCulture), Percent(concept.Inside), Percent(concept.Area) }));
         var files = new List<string> { Path.Combine(folder, "report.html") };
         foreach (var concept in concepts)
         {
