@@ -222,7 +222,7 @@ public sealed class VivitEncoder : Module
     }
 
     /// <inheritdoc/>
-    protected internal override void Process(ProcessingStep step)
+    protected override void Process(ProcessingStep step)
     {
         if (step == ProcessingStep.CenterWriting) Processing.Center(_pos);
     }

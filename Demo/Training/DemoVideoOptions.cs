@@ -16,7 +16,7 @@ public sealed record DemoVideoOptions
     public int Hidden { get; init; } = 128;
 
     /// <summary>Pixels per side of a patch; divides <see cref="MotionBatch.Side"/>.</summary>
-    public int Patch { get; init; } = 4;
+    public int Patch { get; init; } = 8;
 
     /// <summary>Frames of a tubelet; divides <see cref="MotionClip.Frames"/>.</summary>
     public int Tubelet { get; init; } = 2;
