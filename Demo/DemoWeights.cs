@@ -17,6 +17,15 @@ public static class DemoWeights
     /// <summary>The sparse autoencoder on one of its layers, in ViT-Prisma's layout.</summary>
     public static string VideoSae => Find("video-sae");
 
+    /// <summary>The demo's text-to-image model, in diffusers' layout.</summary>
+    public static string Painter => Find("painter");
+
+    /// <summary>The folder of the sparse autoencoders on its blocks, each in sdxl-unbox's layout.</summary>
+    public static string PainterSaes => Find("painter-sae");
+
+    /// <summary>The classifier that says what painted pictures show, in Hugging Face's layout.</summary>
+    public static string Judge => Find("judge");
+
     /// <summary>The folder that holds them, whether or not they are there yet.</summary>
     public static string Folder { get; } = FindFolder();
 

@@ -21,7 +21,7 @@ internal sealed class TrainableVit : IDisposable
     {
         options.Validate();
         Options = options;
-        Model = new Vit(new VitConfig
+        Config = new VitConfig
         {
             Width = options.Width,
             Layers = options.Layers,
@@ -32,10 +32,11 @@ internal sealed class TrainableVit : IDisposable
             Eps = Eps,
             Head = VitHead.Classifier,
             Classes = Enum.GetValues<ShapeKind>().Length,
-        });
+        };
+        Model = new Vit(Config);
         using var scope = NewDisposeScope();
         using var random = new Generator((ulong)options.Seed);
-        foreach (var (name, weight) in Model.Weights) weight.Set(Parameter(Initial(name, [.. weight.Shape], random)));
+        Start(Model, Config, random);
         _patchWeight = Parameter(randn([PatchTask.Outputs, options.Width], generator: random).mul_(0.02));
         _patchBias = Parameter(zeros(PatchTask.Outputs));
         _patchWeight.DetachFromDisposeScope();
@@ -43,6 +44,8 @@ internal sealed class TrainableVit : IDisposable
     }
 
     public DemoVitOptions Options { get; }
+
+    public VitConfig Config { get; }
 
     public Vit Model { get; }
 
@@ -71,8 +74,16 @@ internal sealed class TrainableVit : IDisposable
         _patchBias.Dispose();
     }
 
-    private Tensor Initial(string name, long[] shape, Generator random) =>
-        name == "pos_embed" ? tensor(PositionCode(Options.Grid, Options.Width)).view(shape) : StartValues.Of(name, shape, Options.Layers, random);
+    /// <summary>How the weights of such a model start.</summary>
+    public static void Start(Vit model, VitConfig config, Generator random)
+    {
+        foreach (var (name, weight) in model.Weights)
+        {
+            long[] shape = [.. weight.Shape];
+            Tensor start = name == "pos_embed" ? tensor(PositionCode(config.Image / config.Patch, config.Width)).view(shape) : StartValues.Of(name, shape, config.Layers, random);
+            weight.Set(Parameter(start));
+        }
+    }
 
     /// <summary>[1 + grid², width]: zeros for the class token; sines and cosines of row and column for the patches. A start that training changes.</summary>
     private static float[] PositionCode(int grid, int width)

@@ -70,7 +70,27 @@ public sealed class PictureIntervention
         return [.. features.data<long>().ToArray().Zip(values.data<float>().ToArray(), (feature, mean) => ((int)feature, mean)).Where(pair => pair.mean > 0)];
     }
 
-    private DenoisePlan Kept() => DenoisePlan.Empty.With(_coders.Keys.Aggregate(HookPlan.Empty, (plan, site) => plan.Keep(site)));
+    /// <summary>Every feature's mean activation over the cells and steps of each picture: [B, F]. The caller disposes it.</summary>
+    public Tensor MeansOf(HookSite site, Generation made)
+    {
+        ArgumentNullException.ThrowIfNull(made);
+        using var scope = NewDisposeScope();
+        var updates = made.Cache[site];
+        return stack([.. Enumerable.Range(0, (int)updates.shape[0]).Select(picture =>
+        {
+            using var codes = CodesOf(site, updates.narrow(0, picture, 1));
+            return codes.SumPerFeature() / codes.Rows;
+        })]).MoveToOuterDisposeScope();
+    }
+
+    /// <summary>What each feature adds to the place, [F, d]. Borrowed.</summary>
+    public Tensor DirectionsOf(HookSite site) => _coders[site].Directions;
+
+    /// <summary>The places that have a coder.</summary>
+    public IEnumerable<HookSite> Sites => _coders.Keys;
+
+    /// <summary>A plan that keeps what the coders read.</summary>
+    public DenoisePlan Kept() => DenoisePlan.Empty.With(_coders.Keys.Aggregate(HookPlan.Empty, (plan, site) => plan.Keep(site)));
 
     private DenoisePlan PlanOf(Generation original, Generation? source, InterventionOptions intervention, DenoisePlan plan)
     {

@@ -6,7 +6,7 @@ namespace Prisma.Text;
 /// The printable characters that byte-level vocabularies write bytes with: a byte that prints in Latin-1 is itself, the 68 others
 /// are U+0100 onwards in order.
 /// </summary>
-internal static class ByteAlphabet
+public static class ByteAlphabet
 {
     private static readonly char[] Characters = new char[256];
     private static readonly Dictionary<char, byte> Bytes = [];
@@ -25,6 +25,7 @@ internal static class ByteAlphabet
     /// <summary>The bytes in the order of OpenAI's vocabularies: those that print, then the others.</summary>
     public static IEnumerable<byte> PrintingFirst => Enumerable.Range(0, 256).Select(value => (byte)value).OrderBy(value => Characters[value]);
 
+    /// <summary>The character that a byte is written with.</summary>
     public static char Show(byte value) => Characters[value];
 
     /// <summary>The UTF-8 bytes of a text, written out.</summary>

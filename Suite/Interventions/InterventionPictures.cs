@@ -2,16 +2,18 @@ using Prisma.Core;
 using Prisma.Diffusion;
 using static TorchSharp.torch;
 
-namespace Prisma.Cli;
+namespace Prisma;
 
 /// <summary>The files of an intervention: pictures beside their originals, what changed, and where features fired.</summary>
-internal sealed class InterventionPictures(string folder, ExistingFile existing)
+public sealed class InterventionPictures(string folder, ExistingFile existing)
 {
     private readonly List<string> _files = [];
 
-    internal IReadOnlyList<string> Files => _files;
+    /// <summary>The names of the files written so far.</summary>
+    public IReadOnlyList<string> Files => _files;
 
-    internal void Write(InterventionResult result)
+    /// <summary>Every picture before and after, and their difference, alone and on a sheet.</summary>
+    public void Write(InterventionResult result)
     {
         for (var i = 0; i < result.Original.Pictures.Count; i++)
         {
@@ -25,7 +27,7 @@ internal sealed class InterventionPictures(string folder, ExistingFile existing)
     }
 
     /// <summary>A feature's map at every step, before and after, over the pictures.</summary>
-    internal void WriteMaps(PictureIntervention intervention, InterventionResult result, HookSite site, int feature)
+    public void WriteMaps(PictureIntervention intervention, InterventionResult result, HookSite site, int feature)
     {
         using var scope = NewDisposeScope();
         var layout = intervention.LayoutOf(site, result.Original);
@@ -44,7 +46,7 @@ internal sealed class InterventionPictures(string folder, ExistingFile existing)
     }
 
     /// <summary>Sums of absolute differences of the three colours, the largest white.</summary>
-    internal static RgbImage Difference(RgbImage one, RgbImage other)
+    public static RgbImage Difference(RgbImage one, RgbImage other)
     {
         var sums = new int[one.Width * one.Height];
         for (var i = 0; i < one.Pixels.Length; i++) sums[i / 3] += Math.Abs(one.Pixels[i] - other.Pixels[i]);
@@ -53,13 +55,14 @@ internal sealed class InterventionPictures(string folder, ExistingFile existing)
     }
 
     /// <summary>A map over a picture; by itself where the cells do not divide the picture evenly.</summary>
-    internal static HeatmapTile Tile(string caption, RgbImage picture, Tensor cells, TokenLayout layout)
+    public static HeatmapTile Tile(string caption, RgbImage picture, Tensor cells, TokenLayout layout)
     {
         var fits = layout.Columns * layout.PatchWidth == picture.Width && layout.Rows * layout.PatchHeight == picture.Height;
         return new HeatmapTile(caption, fits ? picture : null, Heatmap.FromTokens(cells.flatten(), layout));
     }
 
-    internal void Save(string name, RgbImage picture)
+    /// <summary>Writes one more picture into the folder.</summary>
+    public void Save(string name, RgbImage picture)
     {
         picture.Save(Path.Combine(folder, name), existing);
         _files.Add(name);
