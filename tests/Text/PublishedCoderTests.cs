@@ -29,14 +29,16 @@ public sealed class PublishedCoderTests
         using var model = Model(family, (int)coder.Card.Inputs, coder.Card.Reads[0].Path.Layer + 1);
         var input = new ModelInput { ["input_ids"] = tensor(new long[] { 3, 1, 4, 1, 5 }, [1, 5]) };
         var site = coder.Card.Reads[0];
+        Assert.Contains("was trained on", Assert.Throws<OptionsException>(() => Splice.Into(HookPlan.Empty, coder, model, input)).Message, StringComparison.Ordinal);
+        var here = new SpliceOptions { Force = true };
         using var plain = model.Run(input, HookPlan.Empty.Keep(site));
-        using var kept = model.Run(input, Splice.Into(HookPlan.Empty, coder, model, input));
+        using var kept = model.Run(input, Splice.Into(HookPlan.Empty, coder, model, input, here));
         Assert.True(plain.Main.Equals(kept.Main), "with its error kept the coder changes nothing");
-        using var replaced = model.Run(input, Splice.Into(HookPlan.Empty, coder, model, input, new SpliceOptions { KeepError = false }).Keep(site));
+        using var replaced = model.Run(input, Splice.Into(HookPlan.Empty, coder, model, input, here with { KeepError = false }).Keep(site));
         using var codes = coder.Encode(plain.Cache[site]);
         Close.Check("what the coder says", replaced.Cache[site], coder.Decode(codes, plain.Cache[site]));
         // Steering at every step: the same tokens with and without memory, and others than without steering.
-        var plan = Splice.Into(HookPlan.Empty, coder, model, input, new SpliceOptions { Edits = [new FeatureEdit(2, FeatureAction.Add, 60)] });
+        var plan = Splice.Into(HookPlan.Empty, coder, model, input, here with { Edits = [new FeatureEdit(2, FeatureAction.Add, 60)] });
         var options = new GenerateOptions { MaxTokens = 6, Plan = plan };
         var steered = TextGenerator.Generate((CausalLm)model, [3, 1, 4], options).ToList();
         Assert.Equal(TextGenerator.Generate((CausalLm)model, [3, 1, 4], options with { UseMemory = false }).Select(token => token.Id), steered.Select(token => token.Id));
