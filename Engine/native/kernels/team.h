@@ -29,7 +29,8 @@ class Team {
     void run(int64_t count, int64_t piece, int threads, const Body& body) {
         const auto call = [](const void* what, int64_t begin, int64_t end) { (*static_cast<const Body*>(what))(begin, end); };
         std::unique_lock<std::mutex> mine(entry_, std::defer_lock);
-        if (threads < 2 || count <= piece || !mine.try_lock()) {
+        if (threads < 2 || count <= piece || !mine.try_lock() || alone_ > 0) {
+            if (mine.owns_lock()) --alone_;
             body(0, count);
             return;
         }
@@ -43,14 +44,20 @@ class Team {
         }
         work();
         open_.store(false);
-        // On a busy machine a helper may have lost its processor: it gets this one.
-        for (int waited = 0; inside_.load() != 0;)
-            if (++waited < kPatience) pause();
+        // On a busy machine a helper may have lost its processor in the middle of a piece: it gets this one. Waiting costs more than helpers bring
+        // where memory decides, so the next calls do without them; how many, doubles as long as it goes on.
+        int waited = 0;
+        for (; inside_.load() != 0; ++waited)
+            if (waited < kPatience) pause();
             else std::this_thread::yield();
+        rest_ = waited < kPatience ? rest_ / 2 : std::min(std::max(2 * rest_, kShortRest), kLongRest);
+        alone_ = waited < kPatience ? 0 : rest_;
     }
 
   private:
     static constexpr int kPatience = 4000;  // looks at the door before sleep: some tens of microseconds, what lies between two products of a model
+
+    static constexpr int kShortRest = 64, kLongRest = 4096;  // calls: about one token of a model, and some eighty
 
     static void pause() {
 #if defined(__x86_64__) || defined(_M_X64)
@@ -95,6 +102,7 @@ class Team {
     std::atomic<bool> open_{false};
     std::atomic<int> inside_{0}, asleep_{0};
     int hired_ = 0, seats_ = 0;
+    int rest_ = 0, alone_ = 0;  // calls without helpers after the last wait; how many of them are left
     int64_t count_ = 0, piece_ = 1;
     void (*call_)(const void*, int64_t, int64_t) = nullptr;
     const void* what_ = nullptr;
