@@ -74,7 +74,7 @@ public sealed class DemoVideoReport : IDisposable
         ClipDrawing.Write(stem + ".mp4", clip, reading.Map(0, concept.Feature, clip.Geometry), existing: ExistingFile.Replace);
         files.AddRange([stem + ".png", stem + ".answer.png", stem + ".mp4"]);
         report.Section($"Feature {concept.Feature}: {concept.Name}")
-            .Text($"The held-out clip on which it fires most; the object {drawn.Kind.Text()}. The same as a video: {Path.GetFileName(stem)}.mp4.")
+            .Text($"The held-out clip on which it fires most and most on the object, which {drawn.Kind.Text()}. The same as a video: {Path.GetFileName(stem)}.mp4.")
             .Pictures([(sheet, $"where and when feature {concept.Feature} fires")])
             .Pictures([(looked, $"attention-relevance: what the answer '{map.Target}' rests on")]);
     }
