@@ -38,12 +38,12 @@ public sealed class DemoDiffusionTests
     [Fact]
     public void A_caption_says_what_the_picture_shows()
     {
-        CaptionedPicture picture = new(ShapeKind.Star, ColourKind.Orange, PlaceKind.LowerRight, GroundKind.Dark, 7);
-        Assert.Equal("an orange star at the lower right on a dark ground", picture.Caption);
+        CaptionedPicture picture = new(ShapeKind.Star, ColourKind.Orange, PlaceKind.Right, GroundKind.Dark, 7);
+        Assert.Equal("an orange star at the right on a dark ground", picture.Caption);
         Assert.Equal("a blue star in the centre on a dark ground", picture.With(PictureTrait.Colour, (int)ColourKind.Blue).With(PictureTrait.Place, (int)PlaceKind.Centre).Caption);
         float[] pixels = CaptionedPicture.Pixels([picture]);
         const int side = CaptionedPicture.Side;
-        int at = 3 * side / 4 * side + 3 * side / 4;
+        int at = side / 2 * side + 2 * side / 3;
         Assert.True(pixels[at] > 0.7 && pixels[2 * side * side + at] < -0.3);
         Assert.True(pixels[0] < -0.5);
     }
