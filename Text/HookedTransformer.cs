@@ -21,8 +21,8 @@ public sealed record HookedTransformerConfig
     /// <summary>d_head.</summary>
     public required int HeadWidth { get; init; }
 
-    /// <summary>d_mlp.</summary>
-    public required int Hidden { get; init; }
+    /// <summary>d_mlp; null where blocks are attention alone (<c>attn_only</c>).</summary>
+    public required int? Hidden { get; init; }
 
     /// <summary>One more than the greatest id.</summary>
     public required int Vocabulary { get; init; }
@@ -119,10 +119,17 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
         var positions = json.Text("positional_embedding_type", "standard");
         json.Require(positions is "standard" or "rotary", $"'positional_embedding_type' {positions} is not built; standard and rotary are");
         json.Require(json.Text("attention_dir", "causal") == "causal", "'attention_dir' other than causal is not built");
-        foreach (var key in new[] { "attn_only", "use_local_attn", "use_NTK_by_parts_rope", "num_experts", "parallel_attn_mlp_ln", "use_qk_norm", "post_embedding_ln" })
+        foreach (var key in new[] { "use_local_attn", "use_NTK_by_parts_rope", "num_experts", "parallel_attn_mlp_ln", "use_qk_norm", "post_embedding_ln" })
             json.Require(!json.IsSwitchedOn(key), $"'{key}' is not built");
         var vocabulary = json.Int("d_vocab");
         var scale = json.Double("attn_scale", -1);
+        var alone = json.Bool("attn_only", false);
+        if (alone)
+        {
+            // Files say what an MLP would be like even where there is none.
+            json.Ignore("d_mlp", "act_fn", "gated_mlp");
+            json.Require(!json.IsSwitchedOn("parallel_attn_mlp") && !json.IsSwitchedOn("use_normalization_before_and_after"), "'attn_only' beside parallel branches or norms after branches is not built");
+        }
         var config = new HookedTransformerConfig
         {
             Width = json.Int("d_model"),
@@ -130,16 +137,16 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
             Heads = heads,
             KeyHeads = json.Int("n_key_value_heads", heads),
             HeadWidth = headWidth,
-            Hidden = json.Int("d_mlp"),
+            Hidden = alone ? null : json.Int("d_mlp"),
             Vocabulary = vocabulary,
             Outputs = json.AnyInt("d_vocab_out", -1) is > 0 and var outputs ? outputs : vocabulary,
             Context = json.Int("n_ctx"),
-            Activation = json.Activation("act_fn"),
+            Activation = alone ? "relu" : json.Activation("act_fn"),
             Eps = json.Double("eps", 1e-5),
             RootMeanSquare = norm.StartsWith("RMS", StringComparison.Ordinal),
             FinalRootMeanSquare = norm.StartsWith("RMS", StringComparison.Ordinal) || json.Bool("final_rms", false),
             NormWeights = !norm.EndsWith("Pre", StringComparison.Ordinal),
-            Gated = json.Bool("gated_mlp", false),
+            Gated = !alone && json.Bool("gated_mlp", false),
             Parallel = json.Bool("parallel_attn_mlp", false),
             PostNorms = json.Bool("use_normalization_before_and_after", false),
             ScoreScale = !json.Bool("use_attn_scale", true) ? 1 : scale > 0 ? scale : Math.Sqrt(headWidth),
@@ -185,9 +192,9 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
                     SoftCap = config.ScoreCap,
                     Rotary = rotary,
                 }),
-                config.Gated
-                    ? new GatedMlp(config.Width, config.Hidden, Activation.Named(config.Activation), bias: true)
-                    : new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
+                config.Hidden is not { } hidden ? null
+                    : config.Gated ? new GatedMlp(config.Width, hidden, Activation.Named(config.Activation), bias: true)
+                    : new Mlp(config.Width, hidden, Activation.Named(config.Activation)),
                 norm,
                 new BlockOptions { Parallel = config.Parallel, PostNorms = config.PostNorms }));
     }
@@ -206,7 +213,7 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
         return map.PerBlock(config.Layers, "blocks.{i}.", "blocks.{i}.", block =>
         {
             Norm(block, "ln1", config.RootMeanSquare);
-            Norm(block, "ln2", config.RootMeanSquare);
+            if (config.Hidden is not null) Norm(block, "ln2", config.RootMeanSquare);
             if (config.PostNorms)
             {
                 Norm(block, "ln1_post", config.RootMeanSquare);
@@ -214,8 +221,9 @@ public sealed class HookedTransformerFamily : ModelFamily<HookedTransformerConfi
             }
             block.Stack("attn.qkv.weight", Reading, "attn.W_Q", $"attn.{grouped}W_K", $"attn.{grouped}W_V")
                 .Stack("attn.qkv.bias", bias => bias.flatten(), "attn.b_Q", $"attn.{grouped}b_K", $"attn.{grouped}b_V")
-                .Copy("attn.out.weight", "attn.W_O", weight => weight.flatten(0, 1).t()).Copy("attn.out.bias", "attn.b_O")
-                .Copy("mlp.out.weight", "mlp.W_out", Turned).Copy("mlp.out.bias", "mlp.b_out");
+                .Copy("attn.out.weight", "attn.W_O", weight => weight.flatten(0, 1).t()).Copy("attn.out.bias", "attn.b_O");
+            if (config.Hidden is null) return;
+            block.Copy("mlp.out.weight", "mlp.W_out", Turned).Copy("mlp.out.bias", "mlp.b_out");
             // What a gated MLP adds after the gate has the bias; the gate itself has none.
             if (config.Gated) block.Stack("mlp.in.weight", Turned, "mlp.W_gate", "mlp.W_in").Stack("mlp.in.bias", GatedBias, "mlp.b_in");
             else block.Copy("mlp.in.weight", "mlp.W_in", Turned).Copy("mlp.in.bias", "mlp.b_in");

@@ -38,6 +38,12 @@ internal sealed class TextWorkload : IDisposable
 
     public void Forward() => Model.Run(_ids, HookPlan.Empty).Dispose();
 
+    /// <summary>Turns the weights into bfloat16.</summary>
+    public void Halve()
+    {
+        foreach (var (_, weight) in Model.Weights) weight.Set(weight.Value.to(torch.ScalarType.BFloat16));
+    }
+
     public void Dispose()
     {
         _ids.Dispose();

@@ -19,24 +19,33 @@ internal sealed class DemoTrainVideoCommand : Verb
         var steps = Common.Count(command, "--steps", defaults.Steps, "Training steps of the transformer");
         var saeSteps = Common.Count(command, "--sae-steps", DemoVideo.SaeOptions.Steps, "Training steps of the sparse autoencoder");
         var seed = new Option<long>("--seed") { HelpName = "N", DefaultValueFactory = _ => defaults.Seed, Description = "Seed of the initial weights" };
+        var onlySae = new Option<bool>("--only-sae") { Description = "Keep the transformer in the folder and train the sparse autoencoder alone" };
         command.Options.Add(seed);
+        command.Options.Add(onlySae);
         command.SetAction(parsed =>
         {
             var folder = parsed.GetValue(output) ?? DemoWeights.Folder;
-            var options = defaults with { Steps = parsed.GetValue(steps), Seed = parsed.GetValue(seed) };
-            using var trained = DemoVideo.Train(options, new Reports<TrainingProgress>(now =>
-            {
-                if (now.Step % 50 != 0 && now.Step != now.Steps) return;
-                terminal.Remark($"step {now.Step} of {now.Steps}: loss {now.Loss:F3}, right {now.Accuracy:P1}, {now.Remaining:h\\:mm\\:ss} left");
-            }));
-            trained.Save(Path.Combine(folder, "video"));
-            terminal.Line($"names {trained.Accuracy:P1} of {options.HeldOut} held-out clips");
-            using var coder = DemoVideo.TrainSae(trained.Model, DemoVideo.SaeOptions with { Steps = parsed.GetValue(saeSteps) }, new TrainConsole(terminal));
+            var kept = Path.Combine(folder, "video");
+            using var model = parsed.GetValue(onlySae) ? Models.Load(kept) : null;
+            using var trained = model is null ? Trained(defaults with { Steps = parsed.GetValue(steps), Seed = parsed.GetValue(seed) }, kept, terminal) : null;
+            using var coder = DemoVideo.TrainSae(model ?? trained!.Model, DemoVideo.SaeOptions with { Steps = parsed.GetValue(saeSteps) }, new TrainConsole(terminal));
             coder.Save(Path.Combine(folder, "video-sae"));
             terminal.Table(["tokens", "vectors", "explained variance", "L0"], coder.Fidelity.Rows.Select(IReadOnlyList<string> (row) =>
                 [row.Tokens, row.Count.ToString(), row.ExplainedVariance.ToString("P1"), row.L0.ToString("F1")]));
             terminal.Line(folder);
             return ExitCode.Good;
         });
+    }
+
+    private static TrainedVideo Trained(DemoVideoOptions options, string folder, Terminal terminal)
+    {
+        var trained = DemoVideo.Train(options, new Reports<TrainingProgress>(now =>
+        {
+            if (now.Step % 50 != 0 && now.Step != now.Steps) return;
+            terminal.Remark($"step {now.Step} of {now.Steps}: loss {now.Loss:F3}, right {now.Accuracy:P1}, {now.Remaining:h\\:mm\\:ss} left");
+        }));
+        trained.Save(folder);
+        terminal.Line($"names {trained.Accuracy:P1} of {options.HeldOut} held-out clips");
+        return trained;
     }
 }

@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -8,6 +9,8 @@ namespace Prisma.Core;
 /// </summary>
 public sealed class Attention : Module
 {
+    private const long ScoresAtOnce = 1 << 21;
+
     private static readonly double s_mostCosineScale = Math.Log(100);
 
     private readonly AttentionOptions _options;
@@ -65,6 +68,9 @@ public sealed class Attention : Module
     /// <summary>d_head.</summary>
     public long HeadWidth { get; }
 
+    /// <summary>How many tokens back a causal token sees, itself included; all where null.</summary>
+    public int? Window => _options.Window;
+
     /// <summary>The fused reading matrix, [(H + 2·KH)·k, d].</summary>
     public Linear Qkv { get; }
 
@@ -120,22 +126,67 @@ public sealed class Attention : Module
         if (_cosineScale is { } factor) (q, k) = (Unit(q) * factor.Value.clamp(max: s_mostCosineScale).exp().view(Heads, 1), Unit(k));
         if (_options.Rotary is { } rotary && _rotQ is not null && _rotK is not null)
             (q, k) = (_rotQ.Pass(rotary.Rotate(q, context), run), _rotK.Pass(rotary.Rotate(k, context), run));
-        if (context.Memory is { } memory) (k, v) = memory.Extend(this, k, v);
-        var (batch, tokens, keys) = (q.shape[0], q.shape[1], k.shape[1]);
-        var scores = ByHead(q).mul(_scale).bmm(ByHead(k).transpose(1, 2)).view(batch, Heads, tokens, keys);
-        if (_options.ScoreBias is { } bias) scores = scores + bias.Of(context);
-        if (context.ScoreBias is { } given) scores = scores + given;
-        if (_options.SoftCap is { } cap) scores = (scores / cap).tanh() * cap;
-        scores = _scores.Pass(Masked(scores, context), run);
-        var pattern = _pattern.Pass(scores.softmax(-1), run);
-        var mixed = pattern.reshape(batch * Heads, tokens, keys).bmm(ByHead(v));
-        var z = _z.Pass(mixed.view(batch, Heads, tokens, HeadWidth).transpose(1, 2), run);
-        var read = z.reshape(batch, tokens, Heads * HeadWidth);
+        var z = _z.Pass(context.Memory is { } memory && ReadsOnlyMemory(run, context) && TokenAttention.Suits(q, k, v)
+            ? memory.Attend(this, q, k, v, _scale, _options.SoftCap, _options.Window)
+            : MixedHeads(q, k, v, run, context), run);
+        var read = z.reshape(z.shape[0], z.shape[1], Heads * HeadWidth);
         if (_innerNorm is not null) read = _innerNorm.Forward(read, run);
         if (!run.Wants(_result)) return _moduleOut.Pass(Out.Forward(read), run);
-        var result = _result.Pass(einsum("bphk,hkd->bphd", read.view(batch, tokens, Heads, HeadWidth), OutputPerHead), run).sum(2);
+        var result = _result.Pass(einsum("bphk,hkd->bphd", read.view(z.shape), OutputPerHead), run).sum(2);
         return _moduleOut.Pass(Out.Bias is { } added ? result + added.Value : result, run);
     }
+
+    // Whether one new token attends to what is in memory and nobody wants to see how.
+    private bool ReadsOnlyMemory(HookRun run, AttentionContext context) => _options.Causal && !NeedsScores(run, context);
+
+    private bool NeedsScores(HookRun run, AttentionContext context) =>
+        run.Wants(_scores) || run.Wants(_pattern) || _options.ScoreBias is not null || context.ScoreBias is not null || context.Visible is not null;
+
+    // What each head reads: [B, P, H, k].
+    private Tensor MixedHeads(Tensor q, Tensor k, Tensor v, HookRun run, AttentionContext context)
+    {
+        if (context.Memory is { } memory) (k, v) = memory.Extend(this, k, v);
+        var (batch, tokens, keys) = (q.shape[0], q.shape[1], k.shape[1]);
+        var (queries, ofKeys, ofValues) = (ByHead(q).mul(_scale), ByHead(k).transpose(1, 2), ByHead(v));
+        var mixed = HeadsAtOnce(queries, keys, run, context) is var few && few < batch * Heads
+            ? MixedByParts(queries, ofKeys, ofValues, few, context)
+            : Mixed(queries.bmm(ofKeys).view(batch, Heads, tokens, keys), ofValues, run, context);
+        return mixed.view(batch, Heads, tokens, HeadWidth).transpose(1, 2);
+    }
+
+    // scores: [B, H, P, keys]; values: [B·H, keys, k].
+    private Tensor Mixed(Tensor scores, Tensor values, HookRun run, AttentionContext context)
+    {
+        if (_options.ScoreBias is { } bias) scores = scores + bias.Of(context);
+        if (context.ScoreBias is { } given) scores = scores + given;
+        scores = _scores.Pass(Masked(Capped(scores), context), run);
+        var pattern = _pattern.Pass(scores.softmax(-1), run);
+        return pattern.reshape(values.shape[0], scores.shape[2], scores.shape[3]).bmm(values);
+    }
+
+    // How many heads are read at once: all of them where somebody wants their scores or a gradient, or where these differ between pictures or
+    // texts; else so many that scores are still in the processor's cache when the softmax and the values come to them.
+    private long HeadsAtOnce(Tensor queries, long keys, HookRun run, AttentionContext context)
+    {
+        var all = queries.shape[0];
+        var whole = NeedsScores(run, context) || queries.device_type != TorchSharp.DeviceType.CPU || (is_grad_enabled() && queries.requires_grad);
+        return whole ? all : Math.Clamp(ScoresAtOnce / Math.Max(1, queries.shape[1] * keys), 1, all);
+    }
+
+    private Tensor MixedByParts(Tensor queries, Tensor keys, Tensor values, long few, AttentionContext context)
+    {
+        var mixed = queries.empty_like();
+        for (long first = 0; first < queries.shape[0]; first += few)
+        {
+            using var scope = NewDisposeScope();
+            var count = Math.Min(few, queries.shape[0] - first);
+            var scores = Masked(Capped(queries.narrow(0, first, count).bmm(keys.narrow(0, first, count))), context);
+            mixed.narrow(0, first, count).copy_(scores.softmax(-1).bmm(values.narrow(0, first, count)));
+        }
+        return mixed;
+    }
+
+    private Tensor Capped(Tensor scores) => _options.SoftCap is { } cap ? (scores / cap).tanh() * cap : scores;
 
     private static Tensor Unit(Tensor x) => nn.functional.normalize(x, dim: -1);
 
@@ -145,7 +196,7 @@ public sealed class Attention : Module
         var (tokens, keys) = (scores.shape[^2], scores.shape[^1]);
         if (_options.Causal && tokens > 1) scores.masked_fill_(Ones(scores).triu(1 + keys - tokens), double.NegativeInfinity);
         if (_options.Window is { } window && keys > window) scores.masked_fill_(Ones(scores).tril(keys - tokens - window), double.NegativeInfinity);
-        if (context.Visible is { } visible) scores.masked_fill_(visible.logical_not().view(visible.shape[0], 1, 1, keys), double.NegativeInfinity);
+        if (context.Visible is { } visible) scores.masked_fill_(visible.logical_not().view(visible.shape[0], 1, visible.ndim == 3 ? tokens : 1, keys), double.NegativeInfinity);
         return scores;
     }
 

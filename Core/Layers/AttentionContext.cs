@@ -8,7 +8,7 @@ public sealed record AttentionContext
     /// <summary>Nothing special: every token visible, positions counted from 0, no memory.</summary>
     public static AttentionContext Plain { get; } = new();
 
-    /// <summary>Which tokens may be looked at, bool [B, keys], those in memory included; all where null.</summary>
+    /// <summary>Which tokens may be looked at, bool [B, keys] or, where tokens differ in it, [B, P, keys], those in memory included; all where null.</summary>
     public Tensor? Visible { get; init; }
 
     /// <summary>Positions of the tokens for rotations, [P] or [B, P]; counted on from <see cref="First"/> where null.</summary>

@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -35,6 +36,24 @@ public sealed class KeyValueMemory : IDisposable
     {
         using var frozen = no_grad();
         var length = Tokens + keys.shape[1];
+        var held = Room(module, keys, values);
+        Write(held.Keys, keys);
+        Write(held.Values, values);
+        return (held.Keys.narrow(2, 0, length).transpose(1, 2), held.Values.narrow(2, 0, length).transpose(1, 2));
+    }
+
+    // q: [B, 1, H, k]; what each head reads of all tokens [B, 1, H, k], in one step with taking k and v.
+    internal Tensor Attend(Attention module, Tensor q, Tensor k, Tensor v, double scale, double? cap, int? window)
+    {
+        using var frozen = no_grad();
+        var held = Room(module, k, v);
+        return TokenAttention.Attend(q, k, v, held.Keys, held.Values, Tokens, scale, cap, window);
+    }
+
+    // [B, KH, room, k] with room for the new tokens.
+    private (Tensor Keys, Tensor Values) Room(Attention module, Tensor keys, Tensor values)
+    {
+        var length = Tokens + keys.shape[1];
         if (!_held.TryGetValue(module, out var held) || held.Keys.shape[2] < length)
         {
             var room = Math.Max(LeastRoom, length + length / 2);
@@ -43,9 +62,7 @@ public sealed class KeyValueMemory : IDisposable
             held.Values?.Dispose();
             held = _held[module] = (grownKeys, grownValues);
         }
-        Write(held.Keys, keys);
-        Write(held.Values, values);
-        return (held.Keys.narrow(2, 0, length).transpose(1, 2), held.Values.narrow(2, 0, length).transpose(1, 2));
+        return held;
     }
 
     private void Write(Tensor held, Tensor added)

@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -30,12 +31,10 @@ public sealed class Linear : Module
     /// <summary>Maps [..., inputs] to [..., outputs].</summary>
     public Tensor Forward(Tensor x)
     {
-        if (x.numel() != x.shape[^1] || x.device_type != TorchSharp.DeviceType.CPU) return nn.functional.linear(x, Matrix.Value, Bias?.Value);
         // One row is a vector: a product of matrices would copy the whole matrix into the order it likes before reading it once.
-        using var scope = NewDisposeScope();
-        var y = Matrix.Value.matmul(x.flatten());
-        if (Bias is { } bias) y += bias.Value;
-        return y.view([.. x.shape[..^1], y.shape[0]]).MoveToOuterDisposeScope();
+        return x.numel() == x.shape[^1] && MatrixVector.Suits(Matrix.Value, x, Bias?.Value)
+            ? MatrixVector.Multiply(Matrix.Value, x, Bias?.Value)
+            : nn.functional.linear(x, Matrix.Value, Bias?.Value);
     }
 
     /// <summary>Gives a tied layer a copy of its matrix, so that rewriting it leaves the other module as it is. Only on loaded models.</summary>

@@ -18,6 +18,9 @@ public sealed record MotionClip
     /// <summary>The scene of each frame.</summary>
     public required IReadOnlyList<Scene> Scenes { get; init; }
 
+    /// <summary>The object that changes as it is in a frame; null where it is not there.</summary>
+    public SceneObject? ChangingIn(int frame) => Scenes[frame].Objects is [_, var changing] ? changing : null;
+
     /// <summary>The clip of a seed: the same on every machine.</summary>
     public static MotionClip Draw(ulong seed)
     {

@@ -36,8 +36,9 @@ public sealed class DemoVideoReport : IDisposable
         report.Note($"It names {Percent(DemoVideo.Accuracy(_model, HeldOut, stop))} of {HeldOut} held-out clips; guessing names {100 / MotionKinds.All.Count} %.");
         _progress.Report("looking for features that tell what happens");
         var concepts = MotionConcepts.Find(_model, _coder, HeldOut);
-        report.Section("Features that tell what happens").Text("AUROC: how often the feature fires more strongly on a clip of the kind than on another one. 0.5 is chance, 1 perfect. Features were chosen on these same clips.")
-            .Table(["what happens", "feature", "AUROC"], concepts.Select(concept => new[] { concept.Name, $"{concept.Feature}", concept.Auroc.ToString("F3", CultureInfo.InvariantCulture) }));
+        report.Section("Features that tell what happens").Text("AUROC: how often the feature fires more strongly on a clip of the kind than on another one. 0.5 is chance, 1 perfect. On the object: the share of its activation that lies on patches which the object covers, beside the share of patches that are covered. Features were chosen on clips of training and measured on held-out ones.")
+            .Table(["what happens", "feature", "AUROC", "on the object", "patches covered"], concepts.Select(concept => new[]
+                { concept.Name, $"{concept.Feature}", concept.Auroc.ToString("F3", CultureInfo.InvariantCulture), Percent(concept.Inside), Percent(concept.Area) }));
         var files = new List<string> { Path.Combine(folder, "report.html") };
         foreach (var concept in concepts)
         {
@@ -73,7 +74,7 @@ public sealed class DemoVideoReport : IDisposable
         ClipDrawing.Write(stem + ".mp4", clip, reading.Map(0, concept.Feature, clip.Geometry), existing: ExistingFile.Replace);
         files.AddRange([stem + ".png", stem + ".answer.png", stem + ".mp4"]);
         report.Section($"Feature {concept.Feature}: {concept.Name}")
-            .Text($"The held-out clip on which it fires most; the object {drawn.Kind.Text()}. The same as a video: {Path.GetFileName(stem)}.mp4.")
+            .Text($"The held-out clip on which it fires most and most on the object, which {drawn.Kind.Text()}. The same as a video: {Path.GetFileName(stem)}.mp4.")
             .Pictures([(sheet, $"where and when feature {concept.Feature} fires")])
             .Pictures([(looked, $"attention-relevance: what the answer '{map.Target}' rests on")]);
     }

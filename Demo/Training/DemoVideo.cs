@@ -19,7 +19,7 @@ public static class DemoVideo
     /// <summary>How its sparse autoencoder is trained.</summary>
     public static DemoSaeOptions SaeOptions { get; } = new()
     {
-        Layer = 2,
+        Layer = 1,
         Features = 512,
         K = 16,
         Steps = 1000,

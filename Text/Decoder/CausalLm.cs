@@ -5,7 +5,8 @@ namespace Prisma.Text;
 
 /// <summary>
 /// A causal language model: token embeddings (and positions, where they are learned), blocks, a final norm, logits for the token after
-/// each. Families say what the blocks are. input_ids [B, P] and attention_mask [B, P] to logits [B, P, V] and the last hidden state.
+/// each. Families say what the blocks are. input_ids [B, P] and attention_mask [B, P] to logits [B, P, V] and the last hidden state. The mask may
+/// hide padding on either side: positions count from each text's first token, as when it is read alone.
 /// </summary>
 public sealed class CausalLm : HookedModel, ILogitReadout
 {
@@ -109,12 +110,9 @@ public sealed class CausalLm : HookedModel, ILogitReadout
         var first = input.Memory?.Tokens ?? 0;
         var ids = TokenIds.Checked(input["input_ids"], Vocabulary, _positions is null ? null : Math.Max(0, _options.Context - first));
         var tokens = ids.shape[1];
-        var x = Embed(ids, first, run);
-        var context = new AttentionContext
-        {
-            Memory = input.Memory,
-            Visible = input.Has("attention_mask") ? TokenIds.Visible(input["attention_mask"], ids.shape[0], first + tokens, causal: true) : null,
-        };
+        var (visible, positions) = input.Has("attention_mask") ? TokenIds.Padded(input["attention_mask"], ids.shape[0], tokens, first + tokens, _blocks.Min(block => block.Attention.Window)) : (null, null);
+        var x = Embed(ids, first, positions, run);
+        var context = new AttentionContext { Memory = input.Memory, Visible = visible, Positions = positions };
         context = context with { Turns = _options.Rotaries.ToDictionary(Rotary (rotary) => rotary, rotary => rotary.TurnsOf(context, tokens, x)) };
         foreach (var block in _blocks) x = block.Forward(x, run, context);
         x = _lnFinal.Pass(_norm.Forward(x, run), run);
@@ -144,7 +142,7 @@ public sealed class CausalLm : HookedModel, ILogitReadout
         }
     }
 
-    private Tensor Embed(Tensor ids, long first, HookRun run)
+    private Tensor Embed(Tensor ids, long first, Tensor? positions, HookRun run)
     {
         using var scope = NewDisposeScope();
         var (batch, count) = (ids.shape[0], ids.shape[1]);
@@ -152,6 +150,9 @@ public sealed class CausalLm : HookedModel, ILogitReadout
         if (_options.EmbedScale != 1) tokens *= (float)_options.EmbedScale;
         tokens = _embed.Pass(tokens, run);
         if (_positions is null || _posEmbed is null) return tokens.MoveToOuterDisposeScope();
-        return (tokens + _posEmbed.Pass(_positions.Value.narrow(0, first, count).unsqueeze(0), run)).MoveToOuterDisposeScope();
+        var places = positions is null
+            ? _positions.Value.narrow(0, first, count).unsqueeze(0)
+            : _positions.Value.index_select(0, positions.flatten()).view(batch, count, _options.Width);
+        return (tokens + _posEmbed.Pass(places, run)).MoveToOuterDisposeScope();
     }
 }

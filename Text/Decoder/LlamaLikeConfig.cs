@@ -35,6 +35,9 @@ public sealed record LlamaLikeConfig
     /// <summary>ε of every norm.</summary>
     public double Eps { get; init; } = 1e-6;
 
+    /// <summary>How many axes of each head turn with the position; all where null.</summary>
+    public int? RotaryWidth { get; init; }
+
     /// <summary>Rotary frequencies.</summary>
     public RopeSettings Rope { get; init; } = RopeSettings.Plain();
 

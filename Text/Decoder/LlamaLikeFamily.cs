@@ -33,6 +33,15 @@ public abstract class LlamaLikeFamily : ModelFamily<LlamaLikeConfig>
     /// <param name="config">What was read so far.</param>
     protected abstract LlamaLikeConfig Complete(ConfigReader json, ModelFolder folder, LlamaLikeConfig config);
 
+    /// <summary>How many axes of each head are turned.</summary>
+    protected virtual int ReadRotaryWidth(ConfigReader json, int headWidth) => headWidth;
+
+    /// <summary>Rotary frequencies.</summary>
+    /// <param name="json">The configuration; faults go there.</param>
+    /// <param name="context">Its <c>max_position_embeddings</c>.</param>
+    /// <param name="turned">How many axes of each head are turned.</param>
+    protected virtual RopeSettings ReadRope(ConfigReader json, int context, int turned) => RopeSettings.Read(json, context);
+
     /// <summary>Windows of the blocks where the file lists <c>layer_types</c>; null where it does not.</summary>
     internal static IReadOnlyList<int?>? Listed(ConfigReader json, int layers, int? window)
     {
@@ -48,19 +57,22 @@ public abstract class LlamaLikeFamily : ModelFamily<LlamaLikeConfig>
     {
         var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile));
         var (width, heads, context) = (json.Int("hidden_size", 4096), json.Int("num_attention_heads", 32), json.Int("max_position_embeddings"));
+        var headWidth = json.Int("head_dim", Math.Max(1, width / heads));
+        var turned = ReadRotaryWidth(json, headWidth);
         var config = Complete(json, folder, new LlamaLikeConfig
         {
             Width = width,
             Layers = json.Int("num_hidden_layers", 32),
             Heads = heads,
             KeyHeads = json.Int("num_key_value_heads", heads),
-            HeadWidth = json.Int("head_dim", Math.Max(1, width / heads)),
+            HeadWidth = headWidth,
+            RotaryWidth = turned,
             Hidden = json.Int("intermediate_size"),
             Vocabulary = json.Int("vocab_size"),
             Context = context,
             Activation = json.Activation("hidden_act", "silu"),
             Eps = json.Double("rms_norm_eps", 1e-6),
-            Rope = RopeSettings.Read(json, context),
+            Rope = ReadRope(json, context, turned),
         });
         json.Require(json.Has("head_dim") || width % heads == 0, $"{heads} heads do not divide the width {width}");
         json.Require(heads % config.KeyHeads == 0, $"{config.KeyHeads} key heads do not divide {heads} heads");
@@ -71,7 +83,7 @@ public abstract class LlamaLikeFamily : ModelFamily<LlamaLikeConfig>
     /// <inheritdoc/>
     protected override HookedModel Build(LlamaLikeConfig config)
     {
-        var rotary = new TokenRotary(config.HeadWidth, config.Rope);
+        var rotary = new TokenRotary(config.RotaryWidth ?? config.HeadWidth, config.Rope);
         return new CausalLm(
             new CausalLmOptions
             {

@@ -88,6 +88,23 @@ internal sealed class Llama3Frequencies(double factor, double low, double high, 
     }
 }
 
+/// <summary>
+/// LongRoPE (Ding et al. 2024) as Phi-3 has it: each pair is divided by a factor of its own, of one list within the trained context and of
+/// another beyond it, and scores are sharpened.
+/// </summary>
+internal sealed class LongFrequencies(float[] near, float[] far, double magnitude, int context) : RopeFrequencies
+{
+    public override double Magnitude => magnitude;
+
+    public override long Stable => context;
+
+    public override Tensor Of(int width, double theta, long tokens)
+    {
+        using var scope = NewDisposeScope();
+        return (1.0 / (tensor(tokens > context ? far : near) * Powers(width, theta))).MoveToOuterDisposeScope();
+    }
+}
+
 /// <summary>YaRN (Peng et al. 2023): interpolated and plain frequencies blended by a ramp over the pairs, attention sharpened.</summary>
 internal sealed class YarnFrequencies(double factor, double magnitude, double fast, double slow, int context) : RopeFrequencies
 {

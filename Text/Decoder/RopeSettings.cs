@@ -24,7 +24,9 @@ public sealed class RopeSettings
     /// <param name="context">Its <c>max_position_embeddings</c>.</param>
     /// <param name="theta">θ where the file has none.</param>
     /// <param name="thetaKey">The key of θ.</param>
-    public static RopeSettings Read(ConfigReader json, int context, double theta = 10000, string thetaKey = "rope_theta")
+    /// <param name="original">The trained length where the configuration has it beside <paramref name="context"/>, which then is the stretched one.</param>
+    /// <param name="width">How many axes of a head are turned, where it is known: lists of factors have one for each pair.</param>
+    public static RopeSettings Read(ConfigReader json, int context, double theta = 10000, string thetaKey = "rope_theta", int? original = null, int? width = null)
     {
         ArgumentNullException.ThrowIfNull(json);
         var @base = json.Double(thetaKey, theta);
@@ -34,7 +36,7 @@ public sealed class RopeSettings
         @base = scaling.Double("rope_theta", @base);
         try
         {
-            return new RopeSettings(@base, Stretching(scaling, context));
+            return new RopeSettings(@base, Stretching(scaling, context, original, width));
         }
         catch (CheckpointException fault)
         {
@@ -43,7 +45,7 @@ public sealed class RopeSettings
         }
     }
 
-    private static RopeFrequencies Stretching(ConfigReader json, int context)
+    private static RopeFrequencies Stretching(ConfigReader json, int context, int? original, int? width)
     {
         var kind = json.Text("rope_type", json.Text("type", "default"));
         json.Require(!json.Has("partial_rotary_factor"), "'partial_rotary_factor' inside the rotary settings is not built");
@@ -53,7 +55,8 @@ public sealed class RopeSettings
             json.Finish();
             return new PlainFrequencies();
         }
-        json.Require(kind is "linear" or "dynamic" or "llama3" or "yarn", $"the stretching '{kind}' is not built; linear, dynamic, llama3 and yarn are").Check();
+        json.Require(kind is "linear" or "dynamic" or "llama3" or "yarn" or "longrope" or "su", $"the stretching '{kind}' is not built; linear, dynamic, llama3, yarn and longrope are").Check();
+        if (kind is "longrope" or "su") return Long(json, context, original, width);
         var factor = json.Double("factor");
         json.Require(factor >= 1, $"the factor {factor} is below 1");
         RopeFrequencies made = kind switch
@@ -65,6 +68,21 @@ public sealed class RopeSettings
         };
         json.Finish();
         return made;
+    }
+
+    // Factors for each pair; how much scores grow follows from how far the text is stretched.
+    private static LongFrequencies Long(ConfigReader json, int context, int? original, int? width)
+    {
+        var trained = original ?? json.Int("original_max_position_embeddings");
+        var factor = (double)context / trained;
+        var magnitude = json.Double("attention_factor", factor <= 1 ? 1 : Math.Sqrt(1 + Math.Log(factor) / Math.Log(trained)));
+        json.Ignore("factor", "original_max_position_embeddings");
+        var (near, far) = (json.Doubles("short_factor") ?? [], json.Doubles("long_factor") ?? []);
+        json.Require(near.Count > 0 && near.Count == far.Count && (width is null || near.Count == width / 2),
+            $"'short_factor' has {near.Count} and 'long_factor' {far.Count} numbers{(width is { } turned ? $"; {turned / 2} pairs are turned" : "")}").Check();
+        json.Require(near.Concat(far).All(number => number > 0 && double.IsFinite(number)), "a factor of 'short_factor' or 'long_factor' is not above 0").Check();
+        json.Finish();
+        return new LongFrequencies([.. near.Select(number => (float)number)], [.. far.Select(number => (float)number)], magnitude, trained);
     }
 
     // Releases of the reference disagree on which of the two lengths counts where they differ.

@@ -32,8 +32,7 @@ internal static class TokenIds
     /// <exception cref="ShapeException">The mask does not fit or leaves a token without anything to see.</exception>
     public static Tensor Visible(Tensor mask, long batch, long keys, bool causal)
     {
-        if (mask.shape is not [var rows, var columns] || rows != batch || columns != keys)
-            throw new ShapeException($"attention_mask is [{string.Join(", ", mask.shape)}]; the tokens are [{batch}, {keys}].");
+        RequireFit(mask, batch, keys);
         using var scope = NewDisposeScope();
         var visible = mask.ne(0);
         var seen = causal ? visible.select(1, 0) : visible.any(1);
@@ -42,5 +41,43 @@ internal static class TokenIds
                 ? "attention_mask hides the first token of a text; in a causal tower it would see nothing. Pad on the right."
                 : "attention_mask hides every token of a text.");
         return visible.MoveToOuterDisposeScope();
+    }
+
+    /// <summary>
+    /// Which tokens may be looked at and where they stand, for texts of several lengths that are padded on either side. Positions count from
+    /// a text's first token, so that a padded text is read as it would be alone. Padding that would see nothing sees itself: its values mean
+    /// nothing, but they are numbers, and no token of the text sees them.
+    /// </summary>
+    /// <param name="mask">1 for tokens, 0 for padding [B, keys].</param>
+    /// <param name="batch">B.</param>
+    /// <param name="tokens">The tokens of this pass, the last of the keys.</param>
+    /// <param name="keys">The tokens of this pass and those in memory.</param>
+    /// <param name="window">How many tokens back the narrowest block sees, itself included; all where null.</param>
+    /// <returns>Visible, bool [B, keys] or [B, tokens, keys], and positions [B, tokens]; null where every text starts at once. The caller (or its scope) disposes them.</returns>
+    /// <exception cref="ShapeException">The mask does not fit or hides every token of a text.</exception>
+    public static (Tensor Visible, Tensor? Positions) Padded(Tensor mask, long batch, long tokens, long keys, long? window = null)
+    {
+        RequireFit(mask, batch, keys);
+        using var scope = NewDisposeScope();
+        var visible = mask.ne(0);
+        if (!visible.any(1).all().item<bool>()) throw new ShapeException("attention_mask hides every token of a text.");
+        var so = visible.to(ScalarType.Int64).cumsum(1);
+        var (places, back) = (arange(keys - tokens, keys, 1, ScalarType.Int64, device: mask.device), Math.Min(window ?? keys, keys));
+        var behind = cat([so.narrow(1, 0, back).zeros_like(), so.narrow(1, 0, keys - back)], 1);
+        var blind = so.eq(behind).narrow(1, keys - tokens, tokens);
+        var before = so.eq(0).sum(1, keepdim: true);
+        var positions = before.max().item<long>() == 0 ? null : (places - before).clamp_min(0);
+        if (blind.any().item<bool>())
+        {
+            var itself = places.unsqueeze(1).eq(arange(0, keys, 1, ScalarType.Int64, device: mask.device));
+            visible = visible.unsqueeze(1).logical_or(itself.logical_and(blind.unsqueeze(2)));
+        }
+        return (visible.MoveToOuterDisposeScope(), positions?.MoveToOuterDisposeScope());
+    }
+
+    private static void RequireFit(Tensor mask, long batch, long keys)
+    {
+        if (mask.shape is not [var rows, var columns] || rows != batch || columns != keys)
+            throw new ShapeException($"attention_mask is [{string.Join(", ", mask.shape)}]; the tokens are [{batch}, {keys}].");
     }
 }

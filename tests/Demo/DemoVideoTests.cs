@@ -1,5 +1,6 @@
 using Prisma.Core;
 using Prisma.Demo;
+using Prisma.Sae;
 using static TorchSharp.torch;
 
 namespace Prisma.Tests;
@@ -49,5 +50,47 @@ public sealed class DemoVideoTests
         Assert.Equal(1, MotionConcepts.Auroc([0, 1, 2, 3], [false, false, true, true]));
         Assert.Equal(0.5, MotionConcepts.Auroc([1, 1, 1, 1], [false, false, true, true]));
         Assert.Equal(0.625, MotionConcepts.Auroc([0, 2, 2, 1], [false, false, true, true]));
+    }
+
+    [Fact]
+    public void Tokens_show_the_object_where_its_box_covers_them()
+    {
+        var layout = new TokenLayout(0, 4, 4, 4, 8, 8, Tubelet: 2);
+        var (absent, present) = (0, 0);
+        for (ulong seed = 0; seed < 60; seed++)
+        {
+            var clip = MotionClip.Draw(seed);
+            var shown = MotionTruth.Tokens(clip, layout);
+            for (var step = 0; step < 4; step++)
+            {
+                var items = new[] { clip.ChangingIn(2 * step), clip.ChangingIn(2 * step + 1) }.OfType<SceneObject>().ToList();
+                var tokens = Enumerable.Range(0, 16).Where(place => shown[16 * step + place]).ToList();
+                if (items.Count == 0) absent++;
+                Assert.Equal(items.Count == 0, tokens.Count == 0);
+                foreach (var item in items)
+                {
+                    // The patch under the centre, and nothing farther from it than half a patch beyond the radius.
+                    Assert.Contains((int)(item.Y / 16) * 4 + (int)(item.X / 16), tokens);
+                    present++;
+                }
+                Assert.All(tokens, place => Assert.Contains(items, item => Math.Abs(item.X - (place % 4 * 16 + 8)) < item.Radius + 8 && Math.Abs(item.Y - (place / 4 * 16 + 8)) < item.Radius + 8));
+            }
+        }
+        Assert.True(absent > 5 && present > 100);
+    }
+
+    [Fact]
+    public void The_committed_weights_name_held_out_clips_and_a_feature_says_what_moves_left_and_where()
+    {
+        using var model = Models.Load(DemoWeights.Video);
+        using var coder = Coders.Load(DemoWeights.VideoSae);
+        Assert.True(DemoVideo.Accuracy(model, 200) > 0.85);
+        var concepts = MotionConcepts.Find(model, coder, 200).ToDictionary(concept => concept.Name);
+        var left = concepts["moves left"];
+        Assert.True(left.Auroc > 0.8, $"AUROC {left.Auroc:F3}");
+        Assert.True(left.Inside > 2 * left.Area, $"{left.Inside:P0} on the object, {left.Area:P0} covered");
+        // It tells left from the rest, right among them.
+        Assert.NotEqual(left.Feature, concepts["moves right"].Feature);
+        Assert.Equal((-1, 0), MotionClip.Draw(SceneSplit.HeldOut.Seed(left.Clip)).Kind.Direction());
     }
 }

@@ -65,6 +65,28 @@ public sealed class VideoTests : IDisposable
     }
 
     [Fact]
+    public void A_moving_gif_is_a_clip_and_a_damaged_one_names_its_frame()
+    {
+        byte[][] colours = [[255, 0, 0], [0, 255, 0], [0, 0, 255], [255, 255, 0]];
+        File.WriteAllBytes(_folder["moving.gif"], Gif(16, 12, colours));
+        using (var source = FrameSource.Open(_folder["moving.gif"]))
+        {
+            Assert.Equal(4, source.Count);
+            foreach (var index in new[] { 0, 3, 1 })
+            {
+                var pixels = source[index].Pixels;
+                for (var channel = 0; channel < 3; channel++) Assert.InRange(pixels[channel] - colours[index][channel], -8, 8);
+            }
+        }
+        File.WriteAllBytes(_folder["cut.gif"], Gif(16, 12, colours)[..40]);
+        Assert.Matches("[Ff]rame 0|no video stream", Record.Exception(() =>
+        {
+            using var cut = FrameSource.Open(_folder["cut.gif"]);
+            _ = cut[0];
+        }).Message);
+    }
+
+    [Fact]
     public void Sampling_spreads_evenly_or_strides()
     {
         Assert.Equal([0, 17, 35, 52], new FrameSampling { Frames = 4 }.Of(70));
@@ -162,5 +184,41 @@ public sealed class VideoTests : IDisposable
         writer.Write("data"u8);
         writer.Write(16000);
         writer.Write(new byte[16000]);
+    }
+
+    // A GIF of plain frames: codes of three bits with a clear code before they would grow, which needs no dictionary.
+    private static byte[] Gif(int width, int height, byte[][] colours)
+    {
+        const int Bits = 2, Clear = 1 << Bits, End = Clear + 1;
+        var bytes = new List<byte>();
+        void Short(int value) => bytes.AddRange([(byte)value, (byte)(value >> 8)]);
+        bytes.AddRange("GIF89a"u8);
+        Short(width);
+        Short(height);
+        bytes.AddRange([0x80 | (Bits - 1), 0, 0]);
+        for (var k = 0; k < 1 << Bits; k++) bytes.AddRange(k < colours.Length ? colours[k] : [0, 0, 0]);
+        for (var frame = 0; frame < colours.Length; frame++)
+        {
+            bytes.AddRange([0x21, 0xF9, 4, 4, 10, 0, 0, 0, 0x2C]);
+            foreach (var value in new[] { 0, 0, width, height }) Short(value);
+            bytes.AddRange([0, Bits]);
+            var (codes, held, packed) = (0, 0, new List<byte>());
+            void Code(int code)
+            {
+                codes |= code << held;
+                for (held += Bits + 1; held >= 8; held -= 8, codes >>= 8) packed.Add((byte)codes);
+            }
+            for (var pixel = 0; pixel < width * height; pixel++)
+            {
+                if (pixel % 2 == 0) Code(Clear);
+                Code(frame);
+            }
+            Code(End);
+            if (held > 0) packed.Add((byte)codes);
+            foreach (var part in packed.Chunk(255)) bytes.AddRange([(byte)part.Length, .. part]);
+            bytes.Add(0);
+        }
+        bytes.Add(0x3B);
+        return [.. bytes];
     }
 }
