@@ -142,6 +142,29 @@ public sealed class ConfigReader
         return [.. Enumerable.Repeat(1, count)];
     }
 
+    /// <summary>For each of several blocks a positive whole number or a list of such: one number for all, or a list of that length. A number comes as a list of one.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> IntsOrLists(string key, int count, int? fallback = null)
+    {
+        if (!IsList(key)) return [.. Enumerable.Repeat<IReadOnlyList<int>>([Int(key, fallback)], count)];
+        var list = Take(key, required: true)!.Value;
+        var found = list.EnumerateArray().Select(int[] (item) => item.ValueKind == JsonValueKind.Array ? [.. item.EnumerateArray().Select(Positive)] : [Positive(item)]).ToArray();
+        if (found.Length == count && found.All(numbers => numbers.Length > 0 && numbers.All(number => number > 0))) return found;
+        _faults.Add($"'{key}' is {list.GetRawText()}, not {count} positive whole numbers or lists of them");
+        return [.. Enumerable.Repeat<IReadOnlyList<int>>([1], count)];
+
+        static int Positive(JsonElement item) => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number : 0;
+    }
+
+    /// <summary>A truth value for each of several blocks: a list of that length, or one value for all.</summary>
+    public IReadOnlyList<bool> Bools(string key, int count, bool fallback)
+    {
+        if (!IsList(key)) return [.. Enumerable.Repeat(Bool(key, fallback), count)];
+        var list = Take(key, required: true)!.Value;
+        if (list.GetArrayLength() == count && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.True or JsonValueKind.False)) return [.. list.EnumerateArray().Select(item => item.GetBoolean())];
+        _faults.Add($"'{key}' is {list.GetRawText()}, not {count} times true or false");
+        return [.. Enumerable.Repeat(fallback, count)];
+    }
+
     /// <summary>A list of numbers; null where the key is missing or null.</summary>
     public IReadOnlyList<double>? Doubles(string key)
     {
