@@ -24,7 +24,7 @@ internal sealed class InterveneEvaluateCommand : Verb
         var prompts = new Option<string?>("--prompts") { HelpName = "FILE", Description = "Prompts, one a line, beside or in place of --prompt" };
         var sae = CoderPlaces.Option();
         var features = Common.Count(command, "--features", 5, "Features looked at for each block and picture: those that fire most");
-        var strength = new Option<double>("--strength") { HelpName = "X", DefaultValueFactory = _ => -1, Description = "X times a feature's contribution is added: -1 takes it away, 1 doubles it" };
+        var strength = new Option<double>("--change") { HelpName = "X", DefaultValueFactory = _ => -1, Description = "X times a feature's contribution is added: -1 takes it away, 1 doubles it" };
         var clip = new Option<string?>("--clip") { HelpName = "PATH_OR_ID", Description = "A CLIP or SigLIP model, for distances in its embedding space" };
         foreach (var option in new Option[] { prompts, sae, strength, clip }) command.Options.Add(option);
         var output = Common.Out(command, $"The folder for {ReportFile}", required: false);

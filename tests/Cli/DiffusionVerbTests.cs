@@ -163,7 +163,7 @@ public sealed class DiffusionVerbTests : IDisposable
     [InlineData("no text-to-image checkpoint", "sae", "harvest", "--model", "{unet}", "--prompts", "{lines}", "--hook", "up.0.1", "--out", "{out}")]
     [InlineData("name it with --model", "sae", "train", "--prompts", "{lines}", "--hook", "up.0.1", "--arch", "topk", "--steps", "1", "--out", "{out}")]
     [InlineData("embeds no pictures", "intervene", "evaluate", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--clip", "{vit}", "--out", "{out}")]
-    [InlineData("changes nothing", "intervene", "evaluate", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--strength", "0", "--out", "{out}")]
+    [InlineData("changes nothing", "intervene", "evaluate", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--change", "0", "--out", "{out}")]
     [InlineData("expected conditional, both or opposed", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--halves", "7", "--out", "{out}")]
     [InlineData("names no steps", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--at-steps", "first", "--out", "{out}")]
     public void Bad_input_is_refused_in_a_sentence(string sentence, params string[] args)
