@@ -33,7 +33,7 @@ public sealed class TaesdFamily : ModelFamily<TinyVaeConfig>
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(source);
         var (encoder, decoder) = (Blocks(source, "encoder"), Blocks(source, "decoder"));
-        if (encoder is null || decoder is null || encoder.Count != decoder.Count)
+        if (encoder is null || decoder is null || encoder.Count != decoder.Count || !source.Contains("encoder.0.weight") || !source.Contains("decoder.1.weight"))
             throw new CheckpointException($"'{source.Path}' is no autoencoder in TAESD's layout: a convolution, levels of residual blocks with a convolution between, a last convolution, the same number of levels in both halves. Its variants with other beginnings (of SANA's latents) are not built.");
         var (first, last) = (source.Get("encoder.0.weight").Shape, source.Get("decoder.1.weight").Shape);
         return config with

@@ -26,6 +26,25 @@ internal static class OtherPipelines
         Safetensors.Write(weights, [.. source.Tensors.Select(stored => (stored.Name, stored.ToTensor())), ("time_embedding.cond_proj.weight", randn([8, width], generator: generator))]);
     }
 
+    /// <summary>Its U-net is told five numbers of the picture, the last how fine it is, as is SDXL's refiner.</summary>
+    internal static void Refining(TempFolder folder)
+    {
+        const int Waves = 8;
+        Copy(DiffusionFixture.Folder, folder.Path, except: "sae");
+        var index = JsonNode.Parse(File.ReadAllText(folder["model_index.json"]))!;
+        (index["_class_name"], index["requires_aesthetics_score"]) = ("StableDiffusionXLImg2ImgPipeline", true);
+        File.WriteAllText(folder["model_index.json"], index.ToJsonString());
+        var config = JsonNode.Parse(File.ReadAllText(folder["unet/config.json"]))!;
+        var added = config["projection_class_embeddings_input_dim"]!.GetValue<int>() - Waves;
+        config["projection_class_embeddings_input_dim"] = added;
+        File.WriteAllText(folder["unet/config.json"], config.ToJsonString());
+        var weights = folder["unet/diffusion_pytorch_model.safetensors"];
+        File.Delete(weights);
+        using var scope = NewDisposeScope();
+        using var source = TensorSource.Open(Fixture.Path("diffusion/unet/diffusion_pytorch_model.safetensors"));
+        Safetensors.Write(weights, source.Tensors.Select(stored => (stored.Name, stored.Name == "add_embedding.linear_1.weight" ? stored.ToTensor().narrow(1, 0, added).contiguous() : stored.ToTensor())));
+    }
+
     /// <summary>Its autoencoder is another folder's.</summary>
     internal static void WithAutoencoder(TempFolder folder, string vae)
     {
@@ -38,6 +57,7 @@ internal static class OtherPipelines
     internal static void Pixels(TempFolder folder, string unet, string scheduler, bool inFolders)
     {
         File.WriteAllText(folder["model_index.json"], """{"_class_name":"DDPMPipeline","_diffusers_version":"0.27.2","scheduler":["diffusers","DDPMScheduler"],"unet":["diffusers","UNet2DModel"]}""");
+        if (inFolders) Directory.CreateDirectory(folder["scheduler"]);
         Copy(Fixture.Path("models/" + unet), inFolders ? folder["unet"] : folder.Path);
         File.WriteAllText(folder[inFolders ? "scheduler/scheduler_config.json" : "scheduler_config.json"], scheduler);
     }
