@@ -79,6 +79,12 @@ public sealed class Unet : HookedModel
     {
         ArgumentNullException.ThrowIfNull(config);
         Config = config;
+        InputNames =
+        [
+            "sample", "timestep",
+            .. Named(config.ReadsText, "encoder_hidden_states"), .. Named(config.AddedWidth > 0, "text_embeds", "time_ids"),
+            .. Named(config.Classes > 0, "class_labels"), .. Named(config.GuidanceWidth > 0, "timestep_cond"),
+        ];
         _activation = Activation.Named(config.Activation);
         _waves = new TimeWaves(config.Channels[0], config.CosineFirst, config.FrequencyShift);
         _sizeWaves = _waves with { Width = config.AddedWaves };
@@ -99,12 +105,7 @@ public sealed class Unet : HookedModel
     public UnetConfig Config { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> InputNames =>
-    [
-        "sample", "timestep",
-        .. Named(Config.ReadsText, "encoder_hidden_states"), .. Named(Config.AddedWidth > 0, "text_embeds", "time_ids"),
-        .. Named(Config.Classes > 0, "class_labels"), .. Named(Config.GuidanceWidth > 0, "timestep_cond"),
-    ];
+    public override IReadOnlyList<string> InputNames { get; }
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => null;
