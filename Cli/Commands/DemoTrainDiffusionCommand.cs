@@ -23,6 +23,8 @@ internal sealed class DemoTrainDiffusionCommand : Verb
         var only = new Option<string>("--only") { HelpName = "painter|judge|sae|all", DefaultValueFactory = _ => "all", Description = "Which part to make anew; the others are taken from the folder" };
         only.AcceptOnlyFromAmong("painter", "judge", "sae", "all");
         command.Options.Add(only);
+        var more = new Option<bool>("--more") { Description = "Go on from the painter in the folder, with its autoencoder as it is" };
+        command.Options.Add(more);
         command.SetAction(parsed =>
         {
             var folder = parsed.GetValue(output) ?? DemoWeights.Folder;
@@ -30,7 +32,7 @@ internal sealed class DemoTrainDiffusionCommand : Verb
             bool Makes(string part) => parsed.GetValue(only) is { } chosen && (chosen == part || chosen == "all");
             if (Makes("painter"))
             {
-                using var trained = DemoPainter.Train(options, Steps(terminal, "autoencoder"), Steps(terminal, "U-net"));
+                using var trained = DemoPainter.Train(options, Steps(terminal, "autoencoder"), Steps(terminal, "U-net"), parsed.GetValue(more) ? Path.Combine(folder, "painter") : null);
                 trained.Save(Path.Combine(folder, "painter"));
             }
             if (Makes("judge"))

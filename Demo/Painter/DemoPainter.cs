@@ -10,17 +10,16 @@ public static class DemoPainter
     /// <param name="options">The recipe.</param>
     /// <param name="autoencoder">Told after each step of the first part.</param>
     /// <param name="unet">Told after each step of the second.</param>
+    /// <param name="start">A folder of such a model to go on from, whose autoencoder stays as it is; null to begin anew.</param>
     /// <param name="stop">Ends the run with <see cref="OperationCanceledException"/>.</param>
     /// <exception cref="Core.OptionsException">The options do not hold.</exception>
-    public static TrainedPainter Train(DemoPainterOptions options, IProgress<TrainingProgress> autoencoder, IProgress<TrainingProgress> unet, CancellationToken stop = default)
+    public static TrainedPainter Train(DemoPainterOptions options, IProgress<TrainingProgress> autoencoder, IProgress<TrainingProgress> unet, string? start = null, CancellationToken stop = default)
     {
         ArgumentNullException.ThrowIfNull(options);
         var painter = new TrainablePainter(options);
         try
         {
-            var vae = new VaeTrainer(painter);
-            vae.Run(autoencoder, stop);
-            double scaling = vae.Scaling();
+            double scaling = start is null ? Autoencoder(painter, autoencoder, stop) : painter.TakeOver(start);
             using (var trainer = new UnetTrainer(painter, scaling, stop)) trainer.Run(unet, stop);
             return new TrainedPainter(painter, scaling);
         }
@@ -29,5 +28,12 @@ public static class DemoPainter
             painter.Dispose();
             throw;
         }
+    }
+
+    private static double Autoencoder(TrainablePainter painter, IProgress<TrainingProgress> progress, CancellationToken stop)
+    {
+        var trainer = new VaeTrainer(painter);
+        trainer.Run(progress, stop);
+        return trainer.Scaling();
     }
 }

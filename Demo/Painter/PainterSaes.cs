@@ -61,8 +61,8 @@ public static class PainterSaes
     {
         using var scope = NewDisposeScope();
         using Codes codes = coder.Encode(rows);
-        Tensor dense = codes.ToDense(), fires = dense.gt(0).to(float32), count = fires.sum(0).clamp(1.0, float.MaxValue);
-        Tensor mean = dense.sum(0) / count, deviation = ((dense - mean).pow(2) * fires).sum(0).div(count).sqrt();
+        Tensor dense = codes.ToDense(), fires = dense.gt(0).to(float32), count = fires.sum([0]).clamp(1.0, float.MaxValue);
+        Tensor mean = dense.sum([0]) / count, deviation = ((dense - mean).pow(2) * fires).sum([0]).div(count).sqrt();
         return new FeatureStatistics(mean.data<float>().ToArray(), deviation.data<float>().ToArray());
     }
 

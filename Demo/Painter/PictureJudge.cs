@@ -13,7 +13,7 @@ namespace Prisma.Demo;
 /// </summary>
 public sealed class PictureJudge : IDisposable
 {
-    private const int EvaluationBatch = 100, HeldOut = 1000, Steps = 3000, BatchSize = 48;
+    private const int EvaluationBatch = 100, HeldOut = 1000, Steps = 1800, BatchSize = 48;
     private const float Noise = 0.15f;
     private const string ModelName = "prisma-net/demo-judge";
 

@@ -21,13 +21,14 @@ public sealed class TrainedPainter : IDisposable
         return $"""
             # A small text-to-image model
 
-            Stable Diffusion XL's parts, small: two CLIP text encoders (widths {string.Join(" and ", options.TextWidths)}), a U-net (channels {string.Join(", ", options.Channels)}; transformers at its two lower
-            levels), an autoencoder that makes {CaptionedPicture.Side} × {CaptionedPicture.Side} pixels of 24 × 24 latents, and Euler ancestral sampling as in SDXL-Turbo. Stored as diffusers'
+            Stable Diffusion XL's parts, small: two CLIP text encoders (widths {string.Join(" and ", options.TextWidths)}), a U-net (channels {string.Join(", ", options.Channels)}; transformers at its lowest
+            level, of which the middle four look at the text), an autoencoder that makes {CaptionedPicture.Side} × {CaptionedPicture.Side} pixels of 24 × 24 latents, and Euler ancestral sampling as in SDXL-Turbo. Stored as diffusers'
             `StableDiffusionXLPipeline`. It paints captions such as "{CaptionedPicture.Draw(SceneSplit.HeldOut, 0, 1)[0].Caption}" in {options.PaintingSteps} steps without guidance.
 
             Made by `./prisma demo train diffusion` on pictures that the project draws itself (`Demo/Pictures`): {options.VaeSteps} steps of the autoencoder on pieces of pictures,
             {options.Steps} steps of {options.BatchSize} for the U-net and the text encoders (velocity prediction; {options.Pictures} pictures under fresh noise; half of the steps at the times that
-            {options.PaintingSteps}-step sampling asks; {100 * options.NoCaption:F0} % of the captions and {100 * options.NoPooled:F0} % of the pooled texts left out); Muon ({options.MatrixLearningRate}) for the transformers' matrices, AdamW
+            {options.PaintingSteps}-step sampling asks; {100 * options.NoCaption:F0} % of the captions left out; the pooled text
+            says nothing); Muon ({options.MatrixLearningRate}) for the transformers' matrices, AdamW
             ({options.LearningRate}) for the rest; seed {options.Seed}. The weights are under the project's licence.
             """;
     }

@@ -52,8 +52,7 @@ internal sealed class UnetTrainer : IDisposable
         var course = times.Select(NoiseCourse.At).ToArray();
         Tensor left = PerPicture(course.Select(at => at.Clean)), share = PerPicture(course.Select(at => at.Noise));
         Tensor told = rand([count], generator: _random).ge(options.NoCaption).to(float32);
-        Tensor pooled = told * rand([count], generator: _random).ge(options.NoPooled).to(float32);
-        Tensor predicted = _painter.Predict(left * clean + share * noise, tensor(times), [.. chosen.Select(i => _pictures[(int)i].Caption)], told, pooled);
+        Tensor predicted = _painter.Predict(left * clean + share * noise, tensor(times), [.. chosen.Select(i => _pictures[(int)i].Caption)], told);
         Tensor velocity = left * noise - share * clean, square = (predicted - velocity).pow(2).mean();
         return (square.MoveToOuterDisposeScope(), 1 - square.item<float>() / velocity.var().item<float>());
     }

@@ -14,7 +14,7 @@ public sealed record CaptionedPicture(ShapeKind Shape, ColourKind Colour, PlaceK
     /// <summary>Pixels per side that the models see.</summary>
     public const int Side = 96;
 
-    private const float Spacing = 14.5f, Shake = 2f, SmallestRadius = 12f, LargestRadius = 14f;
+    private const float Spacing = 12f, Shake = 1.5f, SmallestRadius = 13f, LargestRadius = 15f;
     private static readonly ShapeKind[] _shapes = Enum.GetValues<ShapeKind>();
     private static readonly ColourKind[] _colours = Enum.GetValues<ColourKind>();
     private static readonly PlaceKind[] _places = Enum.GetValues<PlaceKind>();
@@ -31,7 +31,7 @@ public sealed record CaptionedPicture(ShapeKind Shape, ColourKind Colour, PlaceK
     public static IReadOnlyList<CaptionedPicture> Draw(SceneSplit split, long first, int count) =>
         [.. Enumerable.Range(0, count).Select(i => Draw(split.Seed(first + i)))];
 
-    /// <summary>The picture in words: "a red circle at the upper left on a dark ground".</summary>
+    /// <summary>The picture in words: "a red circle at the left on a dark ground".</summary>
     public string Caption
     {
         get
@@ -82,8 +82,8 @@ public sealed record CaptionedPicture(ShapeKind Shape, ColourKind Colour, PlaceK
             Colour = Colour,
             Texture = TextureKind.Plain,
             Outline = OutlineKind.None,
-            X = Scene.Width / 2f + ((int)Place % 3 - 1) * Spacing + random.NextBetween(-Shake, Shake),
-            Y = Scene.Width / 2f + ((int)Place / 3 - 1) * Spacing + random.NextBetween(-Shake, Shake),
+            X = Scene.Width / 2f + ((int)Place - 1) * Spacing + random.NextBetween(-Shake, Shake),
+            Y = Scene.Width / 2f + random.NextBetween(-Shake, Shake),
             Radius = random.NextBetween(SmallestRadius, LargestRadius),
             Turn = (1, 0),
             TextureTurn = (1, 0),
