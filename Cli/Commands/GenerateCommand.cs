@@ -49,6 +49,7 @@ internal sealed class GenerateCommand : Verb
                 var wanted = parsed.GetValue(classes) ?? [];
                 return PixelPictures.Write(noise, pictures.ReadPixels(parsed, wanted.Length > 0 && parsed.GetValue(count) == 1 ? wanted.Length : parsed.GetValue(count), wanted), globs, folder, file, existing, parsed.GetValue(json), terminal);
             }
+            if (parsed.GetValue(count) != 1 || parsed.GetValue(classes) is { Length: > 0 }) throw new OptionsException("--count and --class are for models that read no text; this one draws a picture for each --prompt.");
             var options = pictures.Read(parsed, terminal);
             using var pipeline = pictures.Open(parsed, terminal);
             var kept = globs.Aggregate(HookPlan.Empty, (plan, glob) => plan.Keep(ShortCodes.Expand(glob)));

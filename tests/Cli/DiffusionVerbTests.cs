@@ -155,6 +155,7 @@ public sealed class DiffusionVerbTests : IDisposable
     [InlineData("was named, but", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "mid.0={sae}", "--feature", "mid.0:1=+1", "--out", "{out}")]
     [InlineData("they must be of one size", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--mask", "{picture}", "--out", "{out}")]
     [InlineData("reaches out of the picture", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--mask", "box:100,0,64,64", "--out", "{out}")]
+    [InlineData("this one draws a picture for each --prompt", "generate", "--model", "{model}", "--prompt", "a", "--count", "3", "--out", "{out}")]
     [InlineData("Say what to draw", "generate", "--model", "{model}", "--out", "{out}")]
     [InlineData("There is no file '{none}'; prompts are", "sae", "harvest", "--model", "{model}", "--prompts", "{none}", "--hook", "up.0.1", "--out", "{out}")]
     [InlineData("holds no prompts", "sae", "harvest", "--model", "{model}", "--prompts", "{empty}", "--hook", "up.0.1", "--out", "{out}")]
