@@ -14,4 +14,7 @@ public enum FeatureAction
 
     /// <summary>f becomes f + v.</summary>
     Add,
+
+    /// <summary>f becomes v where it fired, and stays 0 where it did not.</summary>
+    Clamp,
 }

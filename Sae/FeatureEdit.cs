@@ -23,7 +23,7 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
     /// <summary>The share of the change that each token gets, from the coder's first on: a soft mask. 1 everywhere where null.</summary>
     public IReadOnlyList<float>? Shares { get; init; }
 
-    /// <summary>Reads <c>SITE:FEATURE=add V|scale V|set V|ablate</c>. Borders only.</summary>
+    /// <summary>Reads <c>SITE:FEATURE=add V|scale V|set V|clamp V|ablate</c>. Borders only.</summary>
     /// <exception cref="OptionsException">The text has another form.</exception>
     /// <exception cref="SiteNotFoundException">The place is not known.</exception>
     public static (HookSite Site, FeatureEdit Edit) Parse(string text)
@@ -74,6 +74,7 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
         FeatureAction.Set => activation.full_like(Value),
         FeatureAction.Scale => activation * Value,
         FeatureAction.Add => activation + Value,
+        FeatureAction.Clamp => activation.masked_fill(activation.ne(0), Value),
         _ => throw new OptionsException($"{Action} is no edit of a feature."),
     };
 
@@ -94,6 +95,6 @@ public sealed partial record FeatureEdit(int Feature, FeatureAction Action, doub
         return tensor(mask, device: device);
     }
 
-    [GeneratedRegex(@"^(?<site>[\w.]+):(?<feature>\d+)=(?<action>ablate|set|scale|add)(?:\s+(?<value>\S+))?$")]
+    [GeneratedRegex(@"^(?<site>[\w.]+):(?<feature>\d+)=(?<action>ablate|set|scale|add|clamp)(?:\s+(?<value>\S+))?$")]
     private static partial Regex Form();
 }

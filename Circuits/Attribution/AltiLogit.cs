@@ -47,9 +47,11 @@ public sealed class AltiLogit : AttributionMethod
         ArgumentNullException.ThrowIfNull(task);
         var first = task.Layer(0);
         int[] layers = [.. Enumerable.Range(first, task.Blocks - first)];
-        var found = task.Model.InBlocks<Attention>(task.Part).ToLookup(block => block.Layer, block => block.Module);
+        var found = task.Model.InBlocks<Attention>(task.Part, exact: true).ToLookup(block => block.Layer, block => block.Module);
         if (layers.FirstOrDefault(layer => found[layer].Count() != 1, -1) is >= 0 and var odd) throw task.NotApplicable($"block {odd} of {task.Model.Card.Name} has {found[odd].Count()} plain attention layers, needed is one");
         var attentions = layers.ToDictionary(layer => layer, layer => found[layer].Single());
+        var scales = task.Model.InBlocks<Block>(task.Part, exact: true).ToDictionary(block => block.Layer, block => block.Module.AttentionScale);
+        Tensor Scaled(Tensor written, int layer) => scales.GetValueOrDefault(layer) is { } scale ? written * scale.Value : written;
         var last = task.Place(Site.ResidPost, task.Blocks - 1);
         SiteKind[] kinds = [Site.ResidPre, Site.V, Site.Pattern, Site.AttnModuleOut, Site.AttnOut];
         HookSite[] kept = [.. layers.SelectMany(layer => kinds.Select(kind => task.Place(kind, layer)))];
@@ -60,10 +62,10 @@ public sealed class AltiLogit : AttributionMethod
         {
             _ = AttentionRead.Checked(task, recording.Cache[task.Place(Site.Pattern, layer)]);
             HeadCircuits.CheckLinear(attentions[layer]);
-            if (!recording.Cache[task.Place(Site.AttnOut, layer)].Equals(recording.Cache[task.Place(Site.AttnModuleOut, layer)]))
-                throw task.NotApplicable($"block {layer} of {task.Model.Card.Name} scales or normalises what its heads write");
+            if (!Scaled(recording.Cache[task.Place(Site.AttnModuleOut, layer)], layer).Equals(recording.Cache[task.Place(Site.AttnOut, layer)]))
+                throw task.NotApplicable($"block {layer} of {task.Model.Card.Name} normalises what its heads write");
         }
-        var maps = Enumerable.Range(0, task.Examples).Select(k => Trace(task, recording, attentions, layers, answer.Gradients[0][k], k)).ToList();
+        var maps = Enumerable.Range(0, task.Examples).Select(k => Trace(task, recording, attentions, Scaled, layers, answer.Gradients[0][k], k)).ToList();
         return new Finding(stack(maps), FindingKind.PerToken, $"{kept[0]} to {last}")
         {
             Scores = answer.Scores,
@@ -74,7 +76,7 @@ public sealed class AltiLogit : AttributionMethod
     }
 
     // One example's values of all tokens, [P]; one block's parts at a time, since they take P·P·d numbers.
-    private static Tensor Trace(AttributionTask task, Recording recording, Dictionary<int, Attention> attentions, int[] layers, Tensor gradient, int example)
+    private static Tensor Trace(AttributionTask task, Recording recording, Dictionary<int, Attention> attentions, Func<Tensor, int, Tensor> scaled, int[] layers, Tensor gradient, int example)
     {
         using var scope = NewDisposeScope();
         var tokens = gradient.shape[0];
@@ -86,7 +88,7 @@ public sealed class AltiLogit : AttributionMethod
             Tensor At(SiteKind kind) => recording.Cache[task.Place(kind, layer)][example].detach();
             var (attention, pattern, values) = (attentions[layer], At(Site.Pattern), At(Site.V));
             if (values.shape[1] != attention.Heads) values = values.repeat_interleave(attention.Heads / values.shape[1], 1);
-            var parts = einsum("hts,hsd->tsd", pattern, einsum("shk,hkd->hsd", values, attention.OutputPerHead));
+            var parts = scaled(einsum("hts,hsd->tsd", pattern, einsum("shk,hkd->hsd", values, attention.OutputPerHead)), layer);
             map.add_(einsum("tsd,td->s", parts, gradient).matmul(mixed));
             var stream = At(Site.ResidPre);
             parts.diagonal(0, 0, 1).add_(stream.t());

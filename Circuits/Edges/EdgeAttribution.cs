@@ -47,7 +47,7 @@ public static class EdgeAttribution
         using var scope = NewDisposeScope();
         using var gradients = new SummedGradients(run.Graph, run.Graph.Writers[groups[0].First]);
         foreach (var share in shares) gradients.Add(run, moved, share);
-        var differences = groups.Select(group => ByNode(run.Pair.Corrupt.Cache[group.Site] - run.Pair.Clean.Cache[group.Site], group.Count)).ToList();
+        var differences = groups.Select(group => ByNode(run.Arriving(group.Site, run.Pair.Corrupt.Cache[group.Site] - run.Pair.Clean.Cache[group.Site]), group.Count)).ToList();
         return cat(differences, 0).matmul(gradients.Mean().t()).MoveToOuterDisposeScope();
     }
 

@@ -11,11 +11,15 @@ internal sealed class EdgeRun : IDisposable
 {
     private readonly Dictionary<HookSite, Tensor> _donors;
     private readonly PatchOptions _options;
+    private readonly IReadOnlyDictionary<int, Weight> _scales;
 
     private EdgeRun(HookedModel model, ModelInput input, StreamGraph graph, PatchPair pair, Dictionary<HookSite, Tensor> donors, PatchOptions options) =>
-        (Model, Input, Graph, Pair, _donors, _options) = (model, input, graph, pair, donors, options);
+        (Model, Input, Graph, Pair, _donors, _options, _scales) = (model, input, graph, pair, donors, options, StreamGraph.Scales(model, graph.Part));
 
     internal HookedModel Model { get; }
+
+    /// <summary>A change of what writers of a place hold as it arrives in the stream: heads are multiplied by the block's layer scale.</summary>
+    internal Tensor Arriving(HookSite site, Tensor change) => site.Kind == Site.Result && _scales.TryGetValue(site.Path.Layer, out var scale) ? change * scale.Value : change;
 
     internal ModelInput Input { get; }
 
@@ -47,7 +51,7 @@ internal sealed class EdgeRun : IDisposable
             _options.Stop.ThrowIfCancellationRequested();
             using var scope = NewDisposeScope();
             using var mode = no_grad();
-            using var recording = Model.Run(Copies.Of(Input, examples, group.Length), Pair.Settled.Target.Ask(Plan(group)));
+            using var recording = Model.Run(Copies.Of(Input, examples, group.Length), Pair.Settled.Target.Ask(Plan(group.Length, (writer, writers, reader, readers) => Cut(group, writer, writers, reader, readers))));
             var numbers = read(recording);
             for (var k = 0; k < group.Length; k++) results.Add([.. numbers[(k * examples)..((k + 1) * examples)].Select(value => (double)value)]);
             _options.Progress?.Report(results.Count);
@@ -57,7 +61,13 @@ internal sealed class EdgeRun : IDisposable
 
     public void Dispose() => Pair.Dispose();
 
-    private HookPlan Plan(EdgeCircuit[] circuits)
+    /// <summary>A plan that corrupts edges. To be made in a scope that outlives its passes.</summary>
+    /// <param name="copies">How often a pass repeats the batch.</param>
+    /// <param name="cut">
+    /// From the first writer, the number of writers, the first reader and the number of readers to how far their edges are corrupted, 1 for wholly:
+    /// [copies · B or 1, writers, readers]; null where none is.
+    /// </param>
+    internal HookPlan Plan(int copies, Func<int, int, int, int, Tensor?> cut)
     {
         var scope = CurrentDisposeScope;
         var changes = new List<(int First, int Count, Tensor Change)>();
@@ -65,7 +75,7 @@ internal sealed class EdgeRun : IDisposable
         foreach (var (site, first, count) in Graph.WriterGroups())
             plan = plan.Edit(site, (value, _) =>
             {
-                var change = Copies.Of(_donors[site], circuits.Length) - value;
+                var change = Arriving(site, Copies.Of(_donors[site], copies) - value);
                 changes.Add((first, count, (count == 1 && change.ndim == 3 ? change.unsqueeze(1) : change.permute(0, 2, 1, 3)).MoveToOtherDisposeScope(scope)));
                 return value;
             });
@@ -74,10 +84,10 @@ internal sealed class EdgeRun : IDisposable
             {
                 var sum = value;
                 foreach (var writers in changes.ToArray())
-                    if (Cut(circuits, writers.First, writers.Count, first, count) is { } cut)
+                    if (cut(writers.First, writers.Count, first, count) is { } shares)
                     {
                         // [B, w, P, d] and [B, w, r] to [B, P, r, d].
-                        var added = einsum("bwpd,bwr->bprd", writers.Change, cut.to(value.dtype, value.device));
+                        var added = einsum("bwpd,bwr->bprd", writers.Change, shares.to(value.dtype, value.device).expand(writers.Change.shape[0], writers.Count, count));
                         sum += value.ndim == 4 ? added : added.squeeze(2);
                     }
                 return sum;

@@ -70,13 +70,21 @@ public sealed class StreamGraph
                 if (!Has(At(kind, layer))) throw new NotApplicableException($"The graph of edges does not apply: {model.Card.Name} has no {At(kind, layer)}.");
         HookSite[] kept = [.. Enumerable.Range(0, layers).SelectMany(l => new[] { At(Site.Z, l), At(Site.K, l), At(Site.AttnOut, l), At(Site.AttnModuleOut, l) })];
         using var recording = model.Run(Copies.First(input), HookPlan.Empty.Keep(kept));
+        var scales = Scales(model, part);
         for (var layer = 0; layer < layers; layer++)
-            if (!recording.Cache[At(Site.AttnOut, layer)].Equals(recording.Cache[At(Site.AttnModuleOut, layer)]))
-                throw new NotApplicableException($"The graph of edges does not apply: block {layer} of {model.Card.Name} scales or normalises what its heads write, so the stream is not their sum.");
+        {
+            var written = recording.Cache[At(Site.AttnModuleOut, layer)];
+            if (!recording.Cache[At(Site.AttnOut, layer)].Equals(scales.TryGetValue(layer, out var scale) ? written * scale.Value : written))
+                throw new NotApplicableException($"The graph of edges does not apply: block {layer} of {model.Card.Name} normalises what its heads write, so the stream is not their sum.");
+        }
         return new StreamGraph(part, [.. sites.Select(site => (int)recording.Cache[site].shape[2])],
             [.. sites.Select(site => (int)recording.Cache[At(Site.K, site.Path.Layer)].shape[2])], [.. Enumerable.Range(0, layers).Select(layer => Has(At(Site.ResidMid, layer)))],
             [.. Enumerable.Range(0, layers).Select(layer => Has(At(Site.MlpIn, layer)) && Has(At(Site.MlpOut, layer)))]);
     }
+
+    /// <summary>What the heads of a block are multiplied by before the stream, where it has a layer scale.</summary>
+    internal static IReadOnlyDictionary<int, Weight> Scales(HookedModel model, string part) =>
+        model.InBlocks<Block>(part, exact: true).Where(block => block.Module.AttentionScale is not null).ToDictionary(block => block.Layer, block => block.Module.AttentionScale!);
 
     /// <summary>Whether what the writer writes reaches the reader without passing another node.</summary>
     public bool HasEdge(StreamNode writer, StreamNode reader) => writer.Role == StreamRole.Input || reader.Role == StreamRole.Output

@@ -6,7 +6,7 @@ namespace Prisma.Circuits;
 
 /// <summary>
 /// Builds the attribution graph of one example from its local replacement model: MLP outputs are the transcoders' features and a fixed
-/// error; attention patterns and the scales of all norms are fixed; so every target is linear in every source, and one backward pass
+/// error; skip connections of transcoders stay as they are; attention patterns and the scales of all norms are fixed; so every target is linear in every source, and one backward pass
 /// from a target gives all its incoming edges.
 /// </summary>
 public static class AttributionGraphBuilder
@@ -31,7 +31,7 @@ public static class AttributionGraphBuilder
         part = reads[0].Path.Part;
         HookSite[] writes = [.. reads.Select(site => Site.MlpOut[site.Path.Layer].In(part))];
         var embedding = Site.ResidPre[0].In(part);
-        var plan = Frozen(model, part).Edit(point => writes.Contains(point.Site), (value, _) => value.detach()).WithGradients([embedding, .. writes, .. reads]);
+        var plan = Linear(Frozen(model, part), coders, reads, writes).WithGradients([embedding, .. writes, .. reads]);
         using var recording = model.Run(input, plan);
         if (recording.Cache[embedding].shape[0] != 1) throw new OptionsException("An attribution graph shows one example; give one.");
         using var graph = enable_grad();
@@ -39,8 +39,32 @@ public static class AttributionGraphBuilder
         return new GraphRows(recording, coders, sources, reads, [embedding, .. writes], options).Fill(model);
     }
 
+    // MLPs are constants but for the transcoders' skip connections, which gradients pass.
+    private static HookPlan Linear(HookPlan plan, TranscoderLayers coders, IReadOnlyList<HookSite> reads, HookSite[] writes)
+    {
+        for (var layer = 0; layer < writes.Length; layer++)
+        {
+            var (skip, read) = (coders.Skip(layer), (Tensor?)null);
+            if (skip is not null)
+                plan = plan.Edit(reads[layer], (value, _) =>
+                {
+                    read = value.alias().DetachFromDisposeScope();
+                    return value;
+                });
+            plan = plan.Edit(writes[layer], (value, site) =>
+            {
+                if (skip is null) return value.detach();
+                using var held = read ?? throw new PrismaException($"Nothing was read before {site}, so its skip connection has no input.");
+                read = null;
+                var passed = held.matmul(skip.t());
+                return value.detach() + passed - passed.detach();
+            });
+        }
+        return plan;
+    }
+
     // What norms divide by is the one kind of value with a single element in its last axis.
-    private static HookPlan Frozen(HookedModel model, string part)
+    internal static HookPlan Frozen(HookedModel model, string part)
     {
         bool Constant(HookPoint point) => !point.OnDemand && point.Site.Path.Part == part && (point.Kind == Site.Pattern || point.Kind.Axes[^1] == Axis.One);
         return model.Points.Any(Constant) ? HookPlan.Empty.Edit(Constant, (value, _) => value.detach()) : HookPlan.Empty;

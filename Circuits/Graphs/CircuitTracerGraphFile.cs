@@ -21,9 +21,10 @@ public static class CircuitTracerGraphFile
     /// <param name="model">The model's name.</param>
     /// <param name="nodeShare">The share that nodes were pruned to.</param>
     /// <param name="image">A picture's file, relative to the folder; null: none.</param>
+    /// <param name="supernodes">Groups of features that the viewer shows as one; members without a node in the graph are left out.</param>
     /// <param name="existing">Whether the graph's own file may be replaced; the list of graphs always gets its entry.</param>
     /// <returns>The graph's file.</returns>
-    public static string Write(string folder, string slug, AttributionGraph graph, string prompt, string model, double nodeShare = 0.8, string? image = null, ExistingFile existing = ExistingFile.Refuse)
+    public static string Write(string folder, string slug, AttributionGraph graph, string prompt, string model, double nodeShare = 0.8, string? image = null, IReadOnlyList<Supernode>? supernodes = null, ExistingFile existing = ExistingFile.Refuse)
     {
         ArgumentNullException.ThrowIfNull(graph);
         if (slug.Length == 0 || !slug.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_'))
@@ -31,7 +32,7 @@ public static class CircuitTracerGraphFile
         Directory.CreateDirectory(folder);
         var metadata = Metadata(slug, graph, prompt, model, nodeShare, image);
         var file = Path.Combine(folder, $"{slug}.json");
-        AtomicFile.WriteText(file, Document(metadata, graph).ToJsonString(s_json), existing);
+        AtomicFile.WriteText(file, Document(metadata, graph, supernodes ?? []).ToJsonString(s_json), existing);
         var index = Path.Combine(folder, "graph-metadata.json");
         var graphs = File.Exists(index) ? JsonNode.Parse(File.ReadAllText(index))?["graphs"]?.AsArray() ?? [] : [];
         var list = new JsonArray([.. graphs.Where(other => (string?)other?["slug"] != slug).Select(other => other?.DeepClone()), metadata.DeepClone()]);
@@ -55,7 +56,7 @@ public static class CircuitTracerGraphFile
         return metadata;
     }
 
-    private static JsonObject Document(JsonObject metadata, AttributionGraph graph)
+    private static JsonObject Document(JsonObject metadata, AttributionGraph graph, IReadOnlyList<Supernode> supernodes)
     {
         int[] shown = [.. Enumerable.Range(0, graph.Nodes.Count).Where(graph.IsShown)];
         var best = shown.Where(node => graph.Nodes[node].Kind == GraphNodeKind.Logit).MaxBy(node => graph.Nodes[node].Value);
@@ -66,11 +67,16 @@ public static class CircuitTracerGraphFile
         return new JsonObject
         {
             ["metadata"] = metadata,
-            ["qParams"] = new JsonObject { ["pinnedIds"] = new JsonArray(), ["supernodes"] = new JsonArray(), ["linkType"] = "both", ["clickedId"] = "", ["sg_pos"] = "" },
+            ["qParams"] = new JsonObject { ["pinnedIds"] = new JsonArray(), ["supernodes"] = Groups(graph, shown, supernodes), ["linkType"] = "both", ["clickedId"] = "", ["sg_pos"] = "" },
             ["nodes"] = new JsonArray([.. shown.Select(node => (JsonNode)Node(graph, node, node == best))]),
             ["links"] = new JsonArray([.. links]),
         };
     }
+
+    // [[name, id, id, …], …].
+    private static JsonArray Groups(AttributionGraph graph, int[] shown, IReadOnlyList<Supernode> supernodes) => new([.. supernodes.Select(supernode =>
+        (JsonNode)new JsonArray([supernode.Name, .. shown.Where(node => graph.Nodes[node] is { Kind: GraphNodeKind.Feature } it && supernode.Members.Any(member =>
+            member.Layer == it.Layer && member.Feature == it.Index && (member.Token is null || it.Token < 0 || member.Token == it.Token))).Select(node => (JsonNode)Id(graph, node))]))]);
 
     private static JsonObject Node(AttributionGraph graph, int index, bool isBest)
     {

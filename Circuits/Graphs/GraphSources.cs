@@ -55,6 +55,8 @@ internal sealed class GraphSources : IDisposable
         {
             var value = recording.Cache[reads[layer]].detach();
             coders.Check(layer, value);
+            // What the skip connection carries is followed by gradients: no error.
+            if (coders.Skip(layer) is { } skip) written[layer] += value[0].matmul(skip.t());
             using var codes = coders.Encode(layer, value);
             var dense = codes.ToDense();
             var fires = dense.ne(0).any(0L).nonzero().reshape(-1).data<long>().ToArray();

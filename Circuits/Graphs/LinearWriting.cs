@@ -7,11 +7,14 @@ namespace Prisma.Circuits;
 /// <summary>Graphs need features that write along fixed directions: x̂ = Σ f·d + b with nothing that depends on the input.</summary>
 internal static class LinearWriting
 {
-    internal static void Check(ISparseCoder coder, Tensor value)
+    /// <param name="coder">The coder.</param>
+    /// <param name="value">What it reads.</param>
+    /// <param name="skips">Whether a skip connection, which is linear too, is followed by who asks.</param>
+    internal static void Check(ISparseCoder coder, Tensor value, bool skips = false)
     {
         using var scope = NewDisposeScope();
-        if (coder is Coder { Weights.Skip: not null })
-            throw new NotApplicableException($"{coder.Card.Name} has a skip connection, which graphs of features do not follow yet.");
+        if (!skips && coder is Coder { Weights.Skip: not null })
+            throw new NotApplicableException($"{coder.Card.Name} has a skip connection, which feature circuits do not follow; attribution graphs do.");
         using var codes = coder.Encode(value);
         var written = coder.DecodeChange(codes, value).reshape(codes.Rows, -1);
         var along = codes.Times(coder.Directions);

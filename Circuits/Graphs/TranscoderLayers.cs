@@ -56,11 +56,17 @@ public sealed class TranscoderLayers
     internal Tensor Detector(int layer, int feature) => _coders[layer].Detectors[feature];
 
     /// <summary>What a feature writes to a block, [d]; null where it does not reach it.</summary>
-    internal Tensor? Direction(int from, int to, int feature) => _crossing is { } crossing
-        ? to >= from ? crossing.Directions(from, to)[feature] : null
-        : to == from ? _coders[from].Directions[feature] : null;
+    internal Tensor? Direction(int from, int to, int feature) => Directions(from, to)?[feature];
 
-    internal void Check(int layer, Tensor value) => LinearWriting.Check(_coders[layer], value);
+    /// <summary>What all features of a block write to another, [F, d]; null where they do not reach it. Borrowed.</summary>
+    internal Tensor? Directions(int from, int to) => _crossing is { } crossing
+        ? to >= from ? crossing.Directions(from, to) : null
+        : to == from ? _coders[from].Directions : null;
+
+    /// <summary>W_skip of a block's transcoder, [d, d], used as x·W_skipᵀ; null without a skip connection. Borrowed.</summary>
+    internal Tensor? Skip(int layer) => (_coders[layer] as Coder)?.Weights.Skip;
+
+    internal void Check(int layer, Tensor value) => LinearWriting.Check(_coders[layer], value, skips: true);
 
     private static SiteKind Stated(IEnumerable<HookSite> sites)
     {

@@ -9,6 +9,9 @@ namespace Prisma.Circuits;
 /// </summary>
 internal sealed class PatchRunner
 {
+    // Rows that use two cores about as well as more do.
+    private const int FullEnough = 8;
+
     private readonly HookedModel _model;
     private readonly ModelInput _input;
     private readonly Recording _plain;
@@ -37,7 +40,7 @@ internal sealed class PatchRunner
         var sorted = Enumerable.Range(0, cells.Count).OrderBy(k => orders[cells[k].Site]).ToArray();
         var results = new float[cells.Count][];
         var done = 0;
-        foreach (var group in sorted.Chunk(Math.Max(1, _options.Rows / _settled.Examples)))
+        foreach (var group in Groups(sorted, k => StartOf(orders[cells[k].Site], cells[k].Site.Path.Part)?.Site))
         {
             _options.Stop.ThrowIfCancellationRequested();
             var values = Pass([.. group.Select(k => cells[k])], orders);
@@ -46,6 +49,26 @@ internal sealed class PatchRunner
         }
         return results;
     }
+
+    // Changes that could start at a later block do not join a pass that is full enough: it would repeat the blocks in between for them.
+    private List<int[]> Groups(int[] sorted, Func<int, HookSite?> start)
+    {
+        var (most, enough) = (Math.Max(1, _options.Rows / _settled.Examples), Math.Max(1, FullEnough / _settled.Examples));
+        var (groups, group) = (new List<int[]>(), new List<int>());
+        foreach (var k in sorted)
+        {
+            if (group.Count == most || (_options.SharePrefix && group.Count >= enough && start(k) != start(group[0])))
+            {
+                groups.Add([.. group]);
+                group.Clear();
+            }
+            group.Add(k);
+        }
+        if (group.Count > 0) groups.Add([.. group]);
+        return groups;
+    }
+
+    private HookPoint? StartOf(int order, string part) => _model.Points.LastOrDefault(point => point.CanStart && point.Order <= order && point.Site.Path.Part == part);
 
     private float[][] Pass(IReadOnlyList<PatchCell> cells, Dictionary<HookSite, int> orders)
     {
@@ -73,7 +96,7 @@ internal sealed class PatchRunner
         var first = cells.Min(cell => orders[cell.Site]);
         if (_settled.Target.ReadsAt is { } read)
             first = Math.Min(first, _model.Points.Where(point => point.Kind == read.Kind && point.Site.Path.Layer == read.Path.Layer).Min(point => point.Order));
-        var start = _model.Points.LastOrDefault(point => point.CanStart && point.Order <= first && point.Site.Path.Part == parts[0]);
+        var start = StartOf(first, parts[0]);
         return start is null ? HookPlan.Empty : HookPlan.Empty.StartAt(start.Site, Copies.Of(_plain.Cache[start.Site], cells.Count));
     }
 }

@@ -25,7 +25,7 @@ public static class AttributionClips
         var files = new List<string> { Path.Combine(folder, "report.html") };
         for (var k = 0; k < clips.Count; k++)
         {
-            var target = maps.Select(method => method[k]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target} ({asked.Score:f2})" : "no target";
+            var target = maps.Select(method => method[k]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target}, which scores {asked.Score:f2}" : "no target";
             report.Section($"{stems[k]}: {target}")
                 .Text($"{clips[k].Frames.Count} frames of {clips[k].VideoFrames}: {string.Join(", ", clips[k].Indices)}.");
             foreach (var map in maps.Select(method => method[k]))

@@ -51,5 +51,5 @@ public static class AttributionPictures
     }.Where(sentence => sentence.Length > 0));
 
     private static string Target(IReadOnlyList<IReadOnlyList<AttributionMap>> maps, int picture) =>
-        maps.Select(method => method[picture]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target} ({asked.Score:f2})" : "no target";
+        maps.Select(method => method[picture]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target}, which scores {asked.Score:f2}" : "no target";
 }

@@ -29,11 +29,7 @@ public sealed record SeedOverlap(IReadOnlyList<int> Partner, IReadOnlyList<doubl
     /// <exception cref="ShapeException">Sizes differ, or there are more features than the assignment can take.</exception>
     public static SeedOverlap Of(ISparseCoder one, ISparseCoder other, double threshold = 0.7)
     {
-        ArgumentNullException.ThrowIfNull(one);
-        ArgumentNullException.ThrowIfNull(other);
-        if ((one.Card.Features, one.Card.Inputs, one.Card.Outputs) != (other.Card.Features, other.Card.Inputs, other.Card.Outputs))
-            throw new ShapeException($"{one.Card.Name} maps {one.Card.Inputs} → {one.Card.Features} → {one.Card.Outputs}, {other.Card.Name} {other.Card.Inputs} → {other.Card.Features} → {other.Card.Outputs}; both must be alike.");
-        if (one.Card.Features > Most) throw new ShapeException($"Assigning {one.Card.Features} features takes time with their third power; at most {Most} are compared.");
+        CheckAlike(one, other);
         var (decoders, encoders) = (Cosine(one.Directions, other.Directions), Cosine(one.Detectors, other.Detectors));
         var (byDecoder, byEncoder) = (Assignment.OfLargest(decoders), Assignment.OfLargest(encoders));
         var all = Enumerable.Range(0, byDecoder.Length);
@@ -42,14 +38,28 @@ public sealed record SeedOverlap(IReadOnlyList<int> Partner, IReadOnlyList<doubl
             [.. all.Select(k => all.Max(j => decoders[k, j]))]);
     }
 
+    internal static void CheckAlike(ISparseCoder one, ISparseCoder other)
+    {
+        ArgumentNullException.ThrowIfNull(one);
+        ArgumentNullException.ThrowIfNull(other);
+        if ((one.Card.Features, one.Card.Inputs, one.Card.Outputs) != (other.Card.Features, other.Card.Inputs, other.Card.Outputs))
+            throw new ShapeException($"{one.Card.Name} maps {one.Card.Inputs} → {one.Card.Features} → {one.Card.Outputs}, {other.Card.Name} {other.Card.Inputs} → {other.Card.Features} → {other.Card.Outputs}; both must be alike.");
+        if (one.Card.Features > Most) throw new ShapeException($"Assigning {one.Card.Features} features takes time with their third power; at most {Most} are compared.");
+    }
+
+    // A square matrix of managed numbers.
+    internal static double[,] Square(Tensor matrix)
+    {
+        var (values, size) = (Numbers.Of(matrix), (int)matrix.shape[0]);
+        var table = new double[size, size];
+        for (var k = 0; k < values.Length; k++) table[k / size, k % size] = values[k];
+        return table;
+    }
+
     private static double[,] Cosine(Tensor one, Tensor other)
     {
         using var scope = NewDisposeScope();
         using var mode = no_grad();
-        var values = Numbers.Of(nn.functional.normalize(one).matmul(nn.functional.normalize(other).t()));
-        var size = (int)one.shape[0];
-        var table = new double[size, size];
-        for (var k = 0; k < values.Length; k++) table[k / size, k % size] = values[k];
-        return table;
+        return Square(nn.functional.normalize(one).matmul(nn.functional.normalize(other).t()));
     }
 }

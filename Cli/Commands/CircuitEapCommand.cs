@@ -8,6 +8,8 @@ namespace Prisma.Cli.Commands;
 /// <summary>Scores the edges between a model's parts and measures the circuit of the strongest.</summary>
 internal sealed class CircuitEapCommand : Verb
 {
+    private const int PruneSteps = 60;
+
     internal override string Name => "circuit eap";
 
     internal override string Description =>
@@ -17,8 +19,8 @@ internal sealed class CircuitEapCommand : Verb
     internal override void Fill(Command command, Terminal terminal)
     {
         var circuit = new CircuitOptions(command);
-        var method = new Option<string>("--method") { HelpName = "eap|eap-ig|eap-ig-activations|both-ends|exact|acdc", DefaultValueFactory = _ => "eap-ig", Description = "How edges are scored; acdc cuts one after another instead" };
-        var steps = Common.Count(command, "--steps", 5, "Steps of eap-ig");
+        var method = new Option<string>("--method") { HelpName = "eap|eap-ig|eap-ig-activations|both-ends|exact|acdc|prune", DefaultValueFactory = _ => "eap-ig", Description = "How edges are scored; acdc cuts one after another instead, prune learns a mask over all (edge pruning)" };
+        var steps = Common.Count(command, "--steps", 5, "Steps of eap-ig; of prune 60 times as many");
         var edges = new Option<double>("--edges") { HelpName = "N|SHARE", DefaultValueFactory = _ => 0.1, Description = "Size of the circuit: a number of edges, or a share below 1" };
         var threshold = new Option<double>("--threshold") { HelpName = "T", DefaultValueFactory = _ => 0.01, Description = "Of acdc: how much a cut may change the answer, in nats of KL" };
         foreach (var option in new Option[] { method, edges, threshold }) command.Options.Add(option);
@@ -33,20 +35,21 @@ internal sealed class CircuitEapCommand : Verb
                 "eap-ig-activations" => EdgeMethod.Activations,
                 "both-ends" => EdgeMethod.BothEnds,
                 "exact" => EdgeMethod.Exact,
-                "acdc" => null,
-                _ => throw new OptionsException($"--method {name}: expected eap, eap-ig, eap-ig-activations, both-ends, exact or acdc."),
+                "acdc" or "prune" => null,
+                _ => throw new OptionsException($"--method {name}: expected eap, eap-ig, eap-ig-activations, both-ends, exact, acdc or prune."),
             };
             using var inputs = circuit.Open(parsed, terminal);
             var graph = StreamGraph.Of(inputs.Model, inputs.Clean);
             var size = Size(parsed.GetValue(edges), graph.EdgeCount);
             // Split inputs and per-head results make a pass about three times as long.
-            inputs.Spend(3.0 * inputs.Clean.shape[0] * (how switch { EdgeMethod.Exact => graph.EdgeCount, null => 1.2 * graph.EdgeCount, EdgeMethod.Integrated => 2 + 3 * parsed.GetValue(steps), EdgeMethod.Activations => 2 + 3.0 * parsed.GetValue(steps) * (1 + 2 * graph.Layers), _ => 8 } + 4));
+            inputs.Spend(3.0 * inputs.Clean.shape[0] * (how switch { EdgeMethod.Exact => graph.EdgeCount, null when name == "prune" => 3.0 * PruneSteps * parsed.GetValue(steps), null => 1.2 * graph.EdgeCount, EdgeMethod.Integrated => 2 + 3 * parsed.GetValue(steps), EdgeMethod.Activations => 2 + 3.0 * parsed.GetValue(steps) * (1 + 2 * graph.Layers), _ => 8 } + 4));
+            var learned = name == "prune" ? EdgePruning.Find(inputs.Model, inputs.Clean, inputs.Corrupt, size, inputs.Target, options: new EdgePruningOptions { Steps = PruneSteps * parsed.GetValue(steps), Seed = inputs.Seed }) : null;
             var scores = EdgeAttribution.Score(inputs.Model, inputs.Clean, inputs.Corrupt, inputs.Target, how ?? EdgeMethod.Integrated, parsed.GetValue(steps), options: inputs.Options);
-            var found = how is null
-                ? Acdc.Find(inputs.Model, inputs.Clean, inputs.Corrupt, parsed.GetValue(threshold), options: inputs.Options).Circuit
+            var found = learned is not null ? learned.Circuit
+                : how is null ? Acdc.Find(inputs.Model, inputs.Clean, inputs.Corrupt, parsed.GetValue(threshold), options: inputs.Options).Circuit
                 : EdgeCircuit.Greedy(scores, size).Connected();
             var measured = CircuitScore.Of(inputs.Model, inputs.Clean, inputs.Corrupt, found, inputs.Target, inputs.Options);
-            Show(inputs, scores, found, measured, terminal);
+            Show(inputs, scores, name switch { "acdc" => "; edges chosen by ACDC", "prune" => "; edges chosen by learned masks", _ => "" }, found, measured, terminal);
             return ExitCode.Good;
         });
     }
@@ -58,12 +61,12 @@ internal sealed class CircuitEapCommand : Verb
         _ => throw new OptionsException($"--edges {asked}: give a number of edges, or a share between 0 and 1."),
     };
 
-    private static void Show(CircuitInputs inputs, EdgeScores scores, EdgeCircuit found, CircuitScore measured, Terminal terminal)
+    private static void Show(CircuitInputs inputs, EdgeScores scores, string chosen, EdgeCircuit found, CircuitScore measured, Terminal terminal)
     {
         var kept = found.Edges.ToHashSet();
         var ranked = scores.Ranked().Where(edge => kept.Contains((edge.From, edge.To))).ToList();
         var drawn = CircuitGraph.Of(found, scores);
-        inputs.Draw($"Circuit of {inputs.Model.Card.Name}", [$"Target: {scores.Target}; {scores.Method}. {measured.Edges} of {measured.AllEdges} edges keep {measured.Faithfulness:p1} of the behaviour; without them {measured.Completeness:p1} is left."],
+        inputs.Draw($"Circuit of {inputs.Model.Card.Name}", [$"Target: {scores.Target}; {scores.Method}{chosen}. {measured.Edges} of {measured.AllEdges} edges keep {measured.Faithfulness:p1} of the behaviour; without them {measured.Completeness:p1} is left."],
             [new MatrixPictures.Sheet("edges", "Scores of all edges", $"what corrupting the edge does to {scores.Target}; rows write, columns read", scores.Values, [.. scores.Graph.Writers.Select(node => $"{node}")], [.. scores.Graph.Readers.Select(node => $"{node}")])],
             report => report.Section("The circuit").Drawing(GraphSvg.Draw(drawn), "From the input (below) to the output; orange raises the target when the edge is corrupted, blue lowers it."));
         if (inputs.Out is { } folder)
@@ -75,7 +78,7 @@ internal sealed class CircuitEapCommand : Verb
             terminal.Json(new
             {
                 scores.Target,
-                scores.Method,
+                Method = scores.Method + chosen,
                 measured.Edges,
                 measured.AllEdges,
                 measured.Full,

@@ -32,6 +32,12 @@ internal sealed class CircuitHeadsCommand : Verb
                 .. composed.Select(one => new MatrixPictures.Sheet($"{one.Kind}".ToLowerInvariant(), $"Composition by {one.Kind} inputs", $"score minus that of random matrices ({one.Found.Baseline:f3}); rows write, columns read", one.Found.Scores, one.Found.Heads, one.Found.Heads))];
             inputs.Draw($"Heads of {inputs.Model.Card.Name}", [$"{inputs.Clean.shape[0]} pictures. Kinds, first rule that fits: {string.Join("; ", HeadKinds.Rules.Select(rule => $"{rule.Kind}: {rule.Rule}"))}."], sheets,
                 report => report.Section("Kinds").Table(["head", .. Measures.Select(measure => measure.Name), "copying", "kind"], heads.Select(head => Row(head, copying)), endsInText: true));
+            if (inputs.Out is { } folder)
+            {
+                var page = Path.Combine(folder, "attention.html");
+                AttentionPage.Write(page, inputs.Model, inputs.Clean.narrow(0, 0, 1), inputs.Pictures.Pictures[0], inputs.Pictures.Geometries[0], inputs.Pictures.Names[0], Provenance.Sentence(inputs.Model), existing: inputs.Existing);
+                terminal.Remark($"Wrote {page}: the first picture's attention, patch by patch.");
+            }
             if (inputs.Json)
                 terminal.Json(new
                 {

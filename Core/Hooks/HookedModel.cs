@@ -52,8 +52,10 @@ public abstract class HookedModel : Module
         [.. globs.SelectMany(glob => Selector.Of(glob).Find(Points, Card.Name)).Distinct().OrderBy(point => point.Order).Select(point => point.Site)];
 
     /// <summary>The modules of a kind in the blocks of a part, with their block, in forward order: the attention of every block.</summary>
-    public IReadOnlyList<(int Layer, T Module)> InBlocks<T>(string part = "") where T : Module =>
-        [.. Placed(new SitePath("", SitePath.NoLayer)).Where(item => item.Path.Layer >= 0 && (part.Length == 0 || item.Path.Part == part) && item.Module is T)
+    /// <param name="part">The part; empty for all.</param>
+    /// <param name="exact">Whether the empty name means the part without a name instead.</param>
+    public IReadOnlyList<(int Layer, T Module)> InBlocks<T>(string part = "", bool exact = false) where T : Module =>
+        [.. Placed(new SitePath("", SitePath.NoLayer)).Where(item => item.Path.Layer >= 0 && ((part.Length == 0 && !exact) || item.Path.Part == part) && item.Module is T)
             .Select(item => (item.Path.Layer, (T)item.Module))];
 
     /// <summary>The main output of a plain pass, without gradients. The caller (or its scope) disposes it.</summary>

@@ -67,6 +67,9 @@ public sealed class Block : Module
     /// <summary>The MLP module; null where the block is attention alone.</summary>
     public FeedForward? Mlp { get; }
 
+    /// <summary>What the attention's output is multiplied by, channel by channel: [d]; null where the checkpoint has no layer scale.</summary>
+    public Weight? AttentionScale => _scale1;
+
     /// <summary>One step of the residual stream [B, P, d].</summary>
     /// <param name="x">The stream.</param>
     /// <param name="run">The run.</param>

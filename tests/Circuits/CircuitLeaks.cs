@@ -26,6 +26,31 @@ public sealed class CircuitLeaks
         ["estimates"] = (model, clean, corrupt) => AttributionPatching.Run(model, clean, corrupt, [Site.Q, Site.K, Site.MlpOut], options: new AtpOptions { DropGradients = true, FixAttention = true }).Dispose(),
         ["edges"] = (model, clean, corrupt) => CircuitScore.Of(model, clean, corrupt, EdgeCircuit.Top(EdgeAttribution.Score(model, clean, corrupt), 10)),
         ["discovery"] = (model, clean, corrupt) => Acdc.Find(model, clean, corrupt, 1e-3),
+        ["masks"] = (model, clean, corrupt) => EdgePruning.Find(model, clean, corrupt, 10, new ClassLogit(1), options: new EdgePruningOptions { Steps = 3 }),
+        ["scrubbing"] = (model, clean, _) => CausalScrubbing.Of(model, clean, [new ScrubNode(Site.ResidPost[1], [0, 1]) { Inputs = [new ScrubNode(Site.Z[0], [0, 0])] }], new ClassLogit(1), draws: 3),
+        ["driving"] = (model, clean, _) =>
+        {
+            using var first = GraphTests.Transcoder(0, 16);
+            using var second = GraphTests.Transcoder(1, 16, skips: true);
+            using var one = clean.narrow(0, 0, 1);
+            var coders = TranscoderLayers.Of([first, second]);
+            AttributionGraphBuilder.Build(model, one, coders, new AttributionGraphOptions { MaxFeatures = 3 });
+            foreach (var hold in Enum.GetValues<InterventionHold>()) GraphIntervention.Run(model, one, coders, [new SupernodeChange(new Supernode("one", [new LayerFeature(0, 1)]), 2)], hold: hold);
+        },
+        ["dictionaries"] = (model, clean, corrupt) =>
+        {
+            using var scope = NewDisposeScope();
+            using var last = DirectTests.Last(TokenScope.All);
+            using var same = DirectTests.Last(TokenScope.All);
+            LayerMatch.Of(last, same).Explained(last, same, ones(4, 16), randn(4, 16));
+            Stitching.Of(last, same, randn(9, 16));
+            FeatureDynamics.Of([last.Directions, same.Directions]);
+            SteeringScores.Of(model, last, [clean], corrupt.narrow(0, 0, 1), [0, 1]);
+            FeatureUnlearning.Measure(model, last, [0], -1, (clean, [0, 1]), (corrupt, [0, 1]));
+            FeatureUnlearning.Densities(model, last, clean);
+            TopicAlignment.Of(ones(3, 2), randn(3, 4), randn(2, 4)).Steered(randn(2, 2), 1).Dispose();
+            MetaDictionary.Train(last, new MetaOptions { Steps = 2 }).Dispose();
+        },
         ["profiles"] = (model, clean, corrupt) => HeadProfiles.Measure(model, [clean, corrupt]),
         ["composition"] = (model, _, _) => Composition.Of(model, CompositionKind.Key, samples: 3),
         ["direct"] = (model, clean, _) =>

@@ -99,6 +99,37 @@ public sealed class ScrubbingTests
     }
 }
 
+public sealed class DeepScrubbingTests
+{
+    [Fact]
+    public void What_a_node_is_made_from_is_tested_too()
+    {
+        using var scope = NewDisposeScope();
+        // Direction 1 → head (0,1) → 2 → head (1,2) → 3 → class 0, or class 1 where it is negative.
+        using var model = new StreamModel(layers: 2, heads: 4, width: 8, classes: 2);
+        model.Copy(0, 1, from: 1, to: 2);
+        model.Copy(1, 2, from: 2, to: 3);
+        // Each example is asked for its own side of direction 3, so that another's value costs it something.
+        model.Head[0, 3].fill_(1);
+        model.Head[1, 3].fill_(-1);
+        using var streams = StreamModel.Streams(6, 3, 8, 3);
+        streams.narrow(2, 2, 2).zero_();
+        for (var k = 0; k < 6; k++) streams[k].select(1, 1).fill_(k < 3 ? 1 : -1);
+        int[] all = [0, 1, 2, 3, 4, 5], nothing = new int[6];
+        ScrubNode Late(params ScrubNode[] inputs) => new(Site.Z[1], all, Head: 2) { Inputs = inputs };
+        ScrubScore Score(params ScrubNode[] nodes) => CausalScrubbing.Of(model, streams, nodes, draws: 100);
+        // Recorded whole, the late head says it all; so it does rebuilt from the early head, and not rebuilt from any early head's value.
+        Assert.Equal(1, Score(Late()).Recovered, 1e-4);
+        Assert.Equal(1, Score(Late(new ScrubNode(Site.Z[0], all, Head: 1))).Recovered, 1e-4);
+        Assert.InRange(Score(Late(new ScrubNode(Site.Z[0], nothing, Head: 1))).Recovered, -0.25, 0.25);
+        // Another early head may be anything, and a third level changes nothing where it says everything.
+        Assert.Equal(1, Score(Late(new ScrubNode(Site.Z[0], nothing, Head: 0))).Recovered, 1e-4);
+        Assert.Equal(1, Score(Late(new ScrubNode(Site.Z[0], all, Head: 1) { Inputs = [new ScrubNode(Site.ResidPre[0], all)] })).Recovered, 1e-4);
+        Assert.InRange(Score(Late(new ScrubNode(Site.Z[0], all, Head: 1) { Inputs = [new ScrubNode(Site.ResidPre[0], nothing)] })).Recovered, -0.25, 0.25);
+        Assert.Contains("does not lie before", Assert.Throws<OptionsException>(() => Score(new ScrubNode(Site.Z[0], all) { Inputs = [new ScrubNode(Site.Z[1], all)] })).Message, StringComparison.Ordinal);
+    }
+}
+
 public sealed class AltiTests
 {
     [Fact]
@@ -113,11 +144,13 @@ public sealed class AltiTests
         Close.Check("alone", AltiLogit.Mixture(full([2, 2, 2], -9), ones(2, 2)), eye(2));
     }
 
-    [Fact]
-    public void With_one_block_that_mixes_it_is_value_flow()
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void With_one_block_that_mixes_it_is_value_flow(bool scaled)
     {
         using var scope = NewDisposeScope();
-        using var model = Tiny.Vit();
+        using var model = scaled ? new Samples.NanoVitFamily().Tiny() : Tiny.Vit();
         using var pictures = Tiny.Pictures(2);
         var attentions = model.InBlocks<Attention>();
         attentions[0].Module.Out.Matrix.Value.zero_();

@@ -109,20 +109,28 @@ public sealed class EdgeTests
     }
 
     [Fact]
-    public void Parallel_branches_have_no_edge_within_a_block_and_scaled_ones_no_graph()
+    public void Parallel_branches_have_no_edge_within_a_block_and_scaled_ones_arrive_scaled()
     {
         using var scope = NewDisposeScope();
         using var parallel = new StreamModel(1, 2, 8, 2, parallel: true);
         using var stream = StreamModel.Streams(1, 3, 8, 1);
         var graph = StreamGraph.Of(parallel, stream);
         Assert.False(graph.HasEdge(new StreamNode(StreamRole.Head, 0), new StreamNode(StreamRole.Mlp, 0)));
+        // With a layer scale: everything corrupted is the corrupted run, and small steps of an edge are what the scores say.
         using var scaled = new Samples.NanoVitFamily().Tiny();
-        using var picture = Tiny.Pictures(1);
-        Assert.Contains("scales", Assert.Throws<NotApplicableException>(() => StreamGraph.Of(scaled, picture)).Message, StringComparison.Ordinal);
+        using var clean = Tiny.Pictures(1);
+        using var corrupt = (clean * 0.99).DetachFromDisposeScope();
+        var edges = EdgeAttribution.Score(scaled, clean, corrupt, new ClassLogit(1), EdgeMethod.Gradient);
+        var exact = EdgeAttribution.Score(scaled, clean, corrupt, new ClassLogit(1), EdgeMethod.Exact);
+        var none = CircuitScore.Of(scaled, clean, corrupt, EdgeCircuit.None(edges.Graph), new ClassLogit(1));
+        Assert.Equal(scaled.Run(corrupt)[0, 1].item<float>(), none.Kept, 1e-5);
+        var largest = exact.Ranked()[0];
+        Assert.Equal(1, edges.Values[edges.Graph.WriterIndex(largest.From), edges.Graph.ReaderIndex(largest.To)] / largest.Score, 0.1);
+        Assert.Contains(exact.Ranked().Take(12), edge => edge.From.Role == StreamRole.Head);
     }
 
     // Nothing of the planted way is in the input itself.
-    private static Tensor Fed(ulong seed)
+    internal static Tensor Fed(ulong seed)
     {
         var streams = StreamModel.Streams(2, 4, 8, seed);
         using var scope = NewDisposeScope();
@@ -130,7 +138,7 @@ public sealed class EdgeTests
         return streams;
     }
 
-    private static StreamModel Planted()
+    internal static StreamModel Planted()
     {
         var model = new StreamModel(layers: 2, heads: 4, width: 8, classes: 2, activation: x => x.relu());
         model.Copy(0, 1, from: 1, to: 2);
@@ -146,6 +154,6 @@ public sealed class EdgeTests
         return model;
     }
 
-    private static EdgeCircuit Truth(StreamGraph graph) =>
+    internal static EdgeCircuit Truth(StreamGraph graph) =>
         EdgeCircuit.Of(graph, s_planted.Select(edge => (StreamNode.Parse(edge.From, graph.Layers), StreamNode.Parse(edge.To, graph.Layers))));
 }

@@ -40,16 +40,18 @@ public sealed class GraphTests
     }
 
     [Theory]
-    [InlineData(false)]
-    [InlineData(true)]
-    public void Edges_into_a_node_sum_to_its_value(bool sums)
+    [InlineData(false, false)]
+    [InlineData(true, false)]
+    [InlineData(false, true)]
+    [InlineData(true, true)]
+    public void Edges_into_a_node_sum_to_its_value(bool sums, bool skips)
     {
         using var scope = NewDisposeScope();
         using var model = new StreamModel(layers: 2, heads: 2, width: 8, classes: 3, activation: x => x.relu()).Randomised(5);
         WithoutBiases(model);
         using var stream = StreamModel.Streams(1, 4, 8, 1);
-        using var first = Transcoder(0);
-        using var second = Transcoder(1);
+        using var first = Transcoder(0, skips: skips);
+        using var second = Transcoder(1, skips: skips);
         ISparseCoder[] coders = [first, second];
         var graph = AttributionGraphBuilder.Build(model, stream, TranscoderLayers.Of(coders), new AttributionGraphOptions { SumTokens = sums, LogitShare = 1, RankEvery = 3 });
         using var run = model.Run(stream, HookPlan.Empty.Keep(Site.MlpIn[0], Site.MlpIn[1]));
@@ -77,6 +79,50 @@ public sealed class GraphTests
         Assert.True(small.LeftOut > 0);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Driving_a_feature_moves_the_answer_by_its_edge_and_leaving_it_moves_nothing(bool skips)
+    {
+        using var scope = NewDisposeScope();
+        using var model = new StreamModel(layers: 2, heads: 2, width: 8, classes: 3, activation: x => x.relu()).Randomised(5);
+        WithoutBiases(model);
+        using var stream = StreamModel.Streams(1, 4, 8, 1);
+        using var first = Transcoder(0, skips: skips);
+        using var second = Transcoder(1, skips: skips);
+        var coders = TranscoderLayers.Of([first, second]);
+        var graph = AttributionGraphBuilder.Build(model, stream, coders, new AttributionGraphOptions { SumTokens = false, LogitShare = 1 });
+        double Demeaned(IReadOnlyList<float> logits, int index) => logits[index] - logits.Average();
+        var tried = 0;
+        for (var source = 0; source < graph.Nodes.Count; source++)
+        {
+            if (graph.Nodes[source] is not { Kind: GraphNodeKind.Feature } node) continue;
+            var supernode = new Supernode("one", [new LayerFeature(node.Layer, node.Index, node.Token)]);
+            foreach (var factor in new[] { 0.0, 3, -1 })
+            {
+                var driven = GraphIntervention.Run(model, stream, coders, [new SupernodeChange(supernode, factor)], hold: InterventionHold.AllButDirect);
+                for (var target = 0; target < graph.Nodes.Count; target++)
+                    if (graph.Nodes[target] is { Kind: GraphNodeKind.Logit, Index: var index })
+                        Assert.Equal((factor - 1) * graph.Edges[target, source], Demeaned(driven.After, index) - Demeaned(driven.Before, index), 1e-3);
+                tried++;
+            }
+        }
+        Assert.True(tried > 30);
+        var all = new Supernode("all", [.. graph.Nodes.Where(node => node.Kind == GraphNodeKind.Feature).Select(node => new LayerFeature(node.Layer, node.Index)).Distinct()]);
+        foreach (var hold in Enum.GetValues<InterventionHold>())
+        {
+            var left = GraphIntervention.Run(model, stream, coders, [new SupernodeChange(all, 1)], hold: hold);
+            for (var k = 0; k < 3; k++) Assert.Equal(left.Before[k], left.After[k], 1e-5);
+            Assert.Equal(left.Activations[0].Before, left.Activations[0].After, 1e-4);
+        }
+        // Free behind: switching off the first block's features changes what the second's read.
+        var early = new Supernode("early", [.. all.Members.Where(member => member.Layer == 0)]);
+        var late = new Supernode("late", [.. all.Members.Where(member => member.Layer == 1)]);
+        var off = GraphIntervention.Run(model, stream, coders, [new SupernodeChange(early, 0)], [early, late], InterventionHold.Nothing);
+        Assert.NotEqual(off.Activations[1].Before, off.Activations[1].After, 1e-3);
+        Assert.Throws<OptionsException>(() => GraphIntervention.Run(model, stream, coders, [new SupernodeChange(new Supernode("none", [new LayerFeature(2, 0)]), 0)]));
+    }
+
     [Fact]
     public void A_cross_layer_transcoders_features_write_to_later_blocks_too()
     {
@@ -100,7 +146,9 @@ public sealed class GraphTests
         using var folder = new TempFolder();
         var graph = GraphPruning.Prune(Worked());
         var file = CircuitTracerGraphFile.Write(folder.Path, "one", graph, "a picture", "tiny");
-        CircuitTracerGraphFile.Write(folder.Path, "two", graph, "a picture", "tiny");
+        CircuitTracerGraphFile.Write(folder.Path, "two", graph, "a picture", "tiny", supernodes: [new Supernode("pair", [new LayerFeature(0, 0), new LayerFeature(0, 1, 1), new LayerFeature(1, 9)])]);
+        using (var grouped = JsonDocument.Parse(File.ReadAllText(folder["two.json"])))
+            Assert.Equal("[[\"pair\",\"0_0_0\",\"0_1_1\"]]", JsonSerializer.Serialize(grouped.RootElement.GetProperty("qParams").GetProperty("supernodes")));
         CircuitTracerGraphFile.Write(folder.Path, "one", graph, "another", "tiny", existing: ExistingFile.Replace);
         using var json = JsonDocument.Parse(File.ReadAllText(file));
         var nodes = json.RootElement.GetProperty("nodes").EnumerateArray().ToList();
@@ -179,13 +227,13 @@ public sealed class GraphTests
         return new AttributionGraph { Nodes = s_nodes, Edges = edges, Tokens = 2, Layers = 2, Features = 8, Labels = ["yes", "no"] };
     }
 
-    internal static StandardCoder Transcoder(int layer, int width = 8)
+    internal static StandardCoder Transcoder(int layer, int width = 8, bool skips = false)
     {
         using var disposing = NewDisposeScope();
         using var generator = new Generator((ulong)(9 + layer));
         return new StandardCoder(
             new CoderCard { Architecture = "standard", Inputs = width, Features = 12, Outputs = width, Reads = [Site.MlpIn[layer]], Writes = [Site.MlpOut[layer]] },
-            new CoderWeights { Encoder = randn(12, width, generator: generator), EncoderBias = zeros(12), Decoder = randn(12, width, generator: generator) * 0.3, OutputBias = zeros(width) });
+            new CoderWeights { Encoder = randn(12, width, generator: generator), EncoderBias = zeros(12), Decoder = randn(12, width, generator: generator) * 0.3, OutputBias = zeros(width), Skip = skips ? randn(width, width, generator: generator) * 0.3 : null });
     }
 
     private static StandardCoder Stream(int layer)

@@ -58,6 +58,62 @@ public sealed class HeadTests
     }
 
     [Fact]
+    public void Heads_of_clips_are_told_by_the_step_they_look_at()
+    {
+        using var scope = NewDisposeScope();
+        var layout = new TokenLayout(1, 4, 2, 2, 4, 4);
+        Tensor Pattern(Func<(int Frame, int Row, int Column), (int Frame, int Row, int Column), bool> looks)
+        {
+            var pattern = zeros(17, 17);
+            pattern[0, 0].fill_(1);
+            for (var q = 1; q < 17; q++)
+                for (var s = 1; s < 17; s++)
+                    if (looks(layout.PlaceOf(q)!.Value, layout.PlaceOf(s)!.Value)) pattern[q, s].fill_(1);
+            // What has nowhere to look looks at itself.
+            for (var q = 1; q < 17; q++)
+                if (pattern[q].sum().item<float>() == 0) pattern[q, q].fill_(1);
+            return pattern / pattern.sum([1L], keepdim: true);
+        }
+        var patterns = stack([
+            Pattern((q, s) => s.Frame == q.Frame - 1), Pattern((q, s) => s.Frame == q.Frame + 1), Pattern((q, s) => s.Frame == q.Frame),
+            Pattern((q, s) => s.Frame != q.Frame && (s.Row, s.Column) == (q.Row, q.Column)), Pattern((_, _) => true)]).unsqueeze(0);
+        var heads = FrameHeads.Of(patterns, layout);
+        Assert.Equal(["previous-frame", "next-frame", "same-frame", "same-place", "all-frames"], heads.Select(head => head.Kind));
+        Assert.Equal((1, 1, 1), (heads[0].Previous, heads[1].Next, heads[2].Same));
+        Assert.Equal(1, heads[4].Distance, 1e-5);
+        Assert.Equal(0.25, heads[4].Same, 1e-5);
+        Assert.All(FrameHeads.Of(cat([patterns, patterns], 0), layout).Zip(heads), pair => Assert.Equal(pair.Second.Distance, pair.First.Distance, 1e-6));
+    }
+
+    [Fact]
+    public void A_page_holds_the_attention_of_every_head_and_loads_nothing()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Tiny.Vit();
+        using var picture = Tiny.Pictures(1);
+        using var folder = new TempFolder();
+        var original = RgbImage.Filled(20, 16, 200, 10, 10);
+        AttentionPage.Write(folder["attention.html"], model, picture, original, new ImageGeometry(20, 16, 20, 16, 2, 0, 16, 16), "a <red> wall", "made by a test");
+        var page = File.ReadAllText(folder["attention.html"]);
+        var layout = model.LayoutOf(picture)!;
+        var sites = new[] { Site.Pattern[0], Site.Pattern[1] };
+        using var run = model.Run(picture, HookPlan.Empty.Keep(sites));
+        Assert.Equal(sites.Sum(site => (int)run.Cache[site].shape[1]), page.Split("<canvas").Length - 1);
+        Assert.Equal(layout.GridTokens, page.Split("<rect").Length - 1);
+        Assert.Contains("viewBox=\"2.00 0.00 16.00 16.00\"", page, StringComparison.Ordinal);
+        Assert.Contains("a &lt;red&gt; wall", page, StringComparison.Ordinal);
+        foreach (var outside in new[] { "http:", "https:", "src=\"/", "@import" }) Assert.DoesNotContain(outside, page, StringComparison.Ordinal);
+        // The numbers come back: shares of the first head, of the largest over patches of each row.
+        var packed = page[(page.IndexOf("const heads=[[\"", StringComparison.Ordinal) + 15)..].Split('"');
+        var (shares, sides) = (Convert.FromBase64String(packed[0]), System.Runtime.InteropServices.MemoryMarshal.Cast<byte, float>(Convert.FromBase64String(packed[2])).ToArray());
+        var pattern = Tiny.Values(run.Cache[sites[0]][0, 0]);
+        for (var q = 0; q < layout.Tokens; q++)
+            for (var k = 0; k < layout.GridTokens; k++)
+                Assert.Equal(pattern[q * layout.Tokens + layout.Prefix + k], shares[q * layout.GridTokens + k] / 255.0 * sides[q], 0.003);
+        Assert.Equal(pattern[0], sides[layout.Tokens], 1e-5);
+    }
+
+    [Fact]
     public void Hand_made_patterns_of_token_heads_score_one()
     {
         using var scope = NewDisposeScope();

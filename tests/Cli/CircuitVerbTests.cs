@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Prisma.Core;
+using Prisma.Sae;
 using static TorchSharp.torch;
 
 namespace Prisma.Tests.Cli;
@@ -51,6 +52,15 @@ public sealed class CircuitVerbTests : IDisposable
     }
 
     [Fact]
+    public void Learned_masks_make_a_circuit_too()
+    {
+        var json = Json("circuit", "eap", "--method", "prune", "--steps", "1", "--edges", "0.3", "--image", _clean, "--corrupt", _corrupt);
+        Assert.InRange(json.GetProperty("edges").GetInt32(), 1, 0.3 * json.GetProperty("all_edges").GetInt32() + 1);
+        Assert.Contains("learned masks", json.GetProperty("method").GetString(), StringComparison.Ordinal);
+        Assert.True(double.IsFinite(json.GetProperty("faithfulness").GetDouble()));
+    }
+
+    [Fact]
     public void Heads_lenses_and_feature_circuits_run()
     {
         var heads = Json("circuit", "heads", "--image", _clean, _corrupt, "--composition", "--out", _folder["heads"]);
@@ -67,6 +77,29 @@ public sealed class CircuitVerbTests : IDisposable
         var graph = Json("circuit", "graph", "--sae", Path.Combine(Fixture.Root, "weights", "demo", "sae"), "--nodes", "0.001", "--image", _clean, "--corrupt", _corrupt, "--out", _folder["graph"]);
         Assert.NotEqual(0, graph.GetProperty("nodes").GetArrayLength());
         Assert.True(File.Exists(Path.Combine(_folder["graph"], "graph.graphml")));
+    }
+
+    [Fact]
+    public void Transcoders_give_an_attribution_graph_whose_features_can_be_driven()
+    {
+        string[] files = [.. Enumerable.Range(0, 6).Select(layer =>
+        {
+            using var scope = NewDisposeScope();
+            using var generator = new Generator((ulong)layer);
+            using var coder = new StandardCoder(new CoderCard { Architecture = "standard", Inputs = 128, Features = 16, Outputs = 128, Reads = [Site.MlpIn[layer]], Writes = [Site.MlpOut[layer]] },
+                new CoderWeights { Encoder = randn(16, 128, generator: generator) * 0.1, EncoderBias = zeros(16), Decoder = randn(16, 128, generator: generator) * 0.1, OutputBias = zeros(128), Skip = eye(128) * 0.1 });
+            CoderWriters.Named("prisma-sae/1").Write(coder, _folder[$"coder{layer}"]);
+            return _folder[$"coder{layer}"];
+        })];
+        var graph = Json(["circuit", "graph", "--sae", .. files, "--image", _clean, "--max-features", "40", "--drive", "L0/1+L1/2=0", "L5/3@0=1", "--out", _folder["graph"]]);
+        var driven = graph.GetProperty("more").GetProperty("driven").EnumerateArray().ToList();
+        double[] Logits(int which, string when) => [.. driven[which].GetProperty(when).EnumerateArray().Select(logit => Math.Round(logit.GetDouble(), 3))];
+        Assert.NotEqual(Logits(0, "before"), Logits(0, "after"));
+        Assert.Equal(Logits(1, "before"), Logits(1, "after"));
+        Assert.Contains("L0/1+L1/2", File.ReadAllText(Path.Combine(_folder["graph"], "graph.json")), StringComparison.Ordinal);
+        var (code, errors, _) = VerbRun.Of(["circuit", "graph", "--model", s_model, "--sae", .. files, "--image", _clean, "--drive", "L0=2"]);
+        Assert.Equal(2, code);
+        Assert.Contains("--drive", errors, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using Prisma.Core;
+using Prisma.Sae;
 using static TorchSharp.torch;
 
 namespace Prisma.Tests.Cli;
@@ -67,9 +68,32 @@ public sealed class ClipVerbTests
             Assert.Subset(new HashSet<string?> { "red circle", "cat", "dog" }, texts.ToHashSet());
             Assert.InRange(head.GetProperty("explained").GetDouble(), 0, 1 + 1e-9);
         }
+        // Features by their direction: one writes along the last stream of the vision tower.
+        using (var scope = NewDisposeScope())
+        using (var coder = new StandardCoder(
+            new CoderCard { Architecture = "standard", Inputs = VisionWidth(copy), Features = 4, Outputs = VisionWidth(copy), Reads = [Site.ResidPost[1].In("vision")], Writes = [Site.ResidPost[1].In("vision")] },
+            new CoderWeights { Encoder = randn(4, VisionWidth(copy)), EncoderBias = zeros(4), Decoder = randn(4, VisionWidth(copy)), OutputBias = zeros(VisionWidth(copy)) }))
+            CoderWriters.Named("prisma-sae/1").Write(coder, folder["coder"]);
+        (code, errors, output) = VerbRun.Of([.. named, folder["words.txt"], "--layers", "1", "--count", "2", "--sae", folder["coder"], "--features", "3", "--json"]);
+        Assert.True(code == 0, errors);
+        using var both = JsonDocument.Parse(output);
+        var features = both.RootElement.GetProperty("features").EnumerateArray().ToList();
+        Assert.Equal(3, features.Select(feature => feature.GetProperty("feature").GetInt32()).Distinct().Count());
+        foreach (var feature in features)
+        {
+            var scores = feature.GetProperty("texts").EnumerateArray().Select(text => text.GetProperty("score").GetDouble()).ToList();
+            Assert.Equal(scores.OrderDescending(), scores);
+            Assert.Equal(2, scores.Count);
+        }
         (code, errors, _) = VerbRun.Of([.. named, folder["none.txt"]]);
         Assert.Equal(2, code);
         Assert.Contains("no file", errors, StringComparison.Ordinal);
+    }
+
+    private static int VisionWidth(CheckpointCopy copy)
+    {
+        using var config = JsonDocument.Parse(File.ReadAllText(Path.Combine(copy.Path, "config.json")));
+        return config.RootElement.GetProperty("vision_config").GetProperty("hidden_size").GetInt32();
     }
 
     // A small CLIP with the vocabulary of the real ones, so that any words can be put to it.

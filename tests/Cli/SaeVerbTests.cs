@@ -1,4 +1,7 @@
+using System.Text.Json;
 using Prisma.Core;
+using Prisma.Sae;
+using static TorchSharp.torch;
 
 namespace Prisma.Tests.Cli;
 
@@ -19,6 +22,38 @@ public sealed class SaeVerbTests
         Assert.Equal("", output);
         using var written = TensorSource.Open(folder["y.safetensors"]);
         Assert.Equal(tensors.Split(','), written.Names.Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public void Two_coders_are_compared_and_one_is_taken_apart()
+    {
+        using var folder = new TempFolder();
+        using (var scope = NewDisposeScope())
+        {
+            var rows = randn(24, 16);
+            foreach (var (name, from, count) in new[] { ("one", 0, 16), ("other", 8, 16), ("small", 0, 8) })
+            {
+                var own = rows.narrow(0, from, count).clone();
+                using var coder = new StandardCoder(new CoderCard { Architecture = "standard", Inputs = 16, Features = count, Outputs = 16 },
+                    new CoderWeights { Encoder = own, EncoderBias = zeros(count), Decoder = own.clone(), OutputBias = zeros(16) });
+                CoderWriters.Named("prisma-sae/1").Write(coder, folder[name]);
+            }
+            Safetensors.Write(folder["x.safetensors"], [randn(50, 16).ToStored("x")]);
+        }
+        JsonElement Of(params string[] arguments)
+        {
+            var (code, errors, output) = VerbRun.Of(["sae", "compare", .. arguments, "--json"]);
+            Assert.True(code == 0, errors);
+            return JsonDocument.Parse(output).RootElement;
+        }
+        Assert.Equal(0.5, Of("--sae", folder["one"], "--with", folder["other"]).GetProperty("overlap").GetProperty("share").GetDouble(), 0.2);
+        Assert.Equal(1, Of("--sae", folder["one"], "--with", folder["one"]).GetProperty("match").GetProperty("mean_cosine").GetDouble(), 1e-5);
+        var stitched = Of("--sae", folder["one"], "--with", folder["small"], "--tensors", folder["x.safetensors"]).GetProperty("stitching");
+        Assert.Equal(8, stitched.GetProperty("novel").GetArrayLength());
+        Assert.Equal(4, Of("--sae", folder["one"], "--meta", "4").GetProperty("meta").GetProperty("metas").GetArrayLength());
+        var (wrong, message, _) = VerbRun.Of("sae", "compare", "--sae", folder["one"]);
+        Assert.Equal(2, wrong);
+        Assert.Contains("--with", message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -1,0 +1,69 @@
+using Prisma.Core;
+using Prisma.Sae;
+using static TorchSharp.torch;
+
+namespace Prisma.Circuits;
+
+/// <summary>What clamping features did to what should be forgotten and to the rest.</summary>
+/// <param name="Features">The features that were clamped.</param>
+/// <param name="Forget">The accuracy on what should be forgotten, before and after.</param>
+/// <param name="Retain">The accuracy on the rest, before and after.</param>
+public sealed record UnlearningScore(IReadOnlyList<int> Features, (double Before, double After) Forget, (double Before, double After) Retain);
+
+/// <summary>
+/// Unlearning by clamping (Farrell et al. 2024): features that fire on what should be forgotten and hardly elsewhere are set to a negative value wherever they
+/// fire. Setting them to 0 is known not to do.
+/// </summary>
+public static class FeatureUnlearning
+{
+    /// <summary>The features to clamp: seldom on the rest, most often on what should be forgotten first.</summary>
+    /// <param name="forget">On which share of tokens each feature fires there, [F].</param>
+    /// <param name="retain">The same on the rest, [F].</param>
+    /// <param name="most">What a feature may fire on the rest; 0.01 as published.</param>
+    /// <param name="count">How many.</param>
+    /// <exception cref="OptionsException">Sizes differ.</exception>
+    public static IReadOnlyList<int> Choose(IReadOnlyList<double> forget, IReadOnlyList<double> retain, double most = 0.01, int count = 10)
+    {
+        ArgumentNullException.ThrowIfNull(forget);
+        ArgumentNullException.ThrowIfNull(retain);
+        if (forget.Count != retain.Count) throw new OptionsException($"Unlearning: {forget.Count} and {retain.Count} features were counted; both must be of one coder.");
+        return [.. Enumerable.Range(0, forget.Count).Where(k => retain[k] <= most && forget[k] > 0).OrderByDescending(k => forget[k]).ThenBy(k => k).Take(count)];
+    }
+
+    /// <summary>On which share of the coder's tokens each feature fires, [F].</summary>
+    public static IReadOnlyList<double> Densities(HookedModel model, ISparseCoder coder, ModelInput input, SpliceOptions? splice = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(coder);
+        using var scope = NewDisposeScope();
+        using var mode = no_grad();
+        var placement = CoderPlacement.Of(coder, model, input, splice);
+        using var recording = model.Run(input, HookPlan.Empty.Keep(placement.Reads).StopAfter(placement.Reads));
+        using var codes = coder.Encode(placement.Own(recording.Cache[placement.Reads]));
+        return [.. codes.ActivePerFeature().data<long>().ToArray().Select(count => (double)count / codes.Rows)];
+    }
+
+    /// <summary>Measures what clamping does.</summary>
+    /// <param name="model">A classifier.</param>
+    /// <param name="coder">The features' coder. Borrowed.</param>
+    /// <param name="features">Which are clamped.</param>
+    /// <param name="value">To what, where they fire; negative. 0 ablates them.</param>
+    /// <param name="forget">Examples of what should be forgotten, with the right classes.</param>
+    /// <param name="retain">Others.</param>
+    /// <param name="splice">Place and name checks.</param>
+    public static UnlearningScore Measure(HookedModel model, ISparseCoder coder, IReadOnlyList<int> features, double value, (ModelInput Input, IReadOnlyList<int> Labels) forget, (ModelInput Input, IReadOnlyList<int> Labels) retain, SpliceOptions? splice = null)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(features);
+        var options = (splice ?? SpliceOptions.Default) with { Edits = [.. features.Select(feature => new FeatureEdit(feature, FeatureAction.Clamp, value))] };
+        double Accuracy((ModelInput Input, IReadOnlyList<int> Labels) set, bool clamped)
+        {
+            using var scope = NewDisposeScope();
+            using var recording = model.Run(set.Input, clamped ? Splice.Into(HookPlan.Empty, coder, model, set.Input, options) : HookPlan.Empty);
+            var answers = Target.LogitsOf(recording).argmax(1).data<long>().ToArray();
+            if (answers.Length != set.Labels.Count) throw new ShapeException($"Unlearning: {answers.Length} examples and {set.Labels.Count} labels were given.");
+            return answers.Zip(set.Labels, (answer, label) => answer == label ? 1.0 : 0).Average();
+        }
+        return new UnlearningScore(features, (Accuracy(forget, false), Accuracy(forget, true)), (Accuracy(retain, false), Accuracy(retain, true)));
+    }
+}
