@@ -43,7 +43,7 @@ internal sealed class InterveneCommand : Verb
             using var scope = NewDisposeScope();
             using var places = CoderPlaces.Open(parsed.GetValue(sae)!, terminal);
             var coders = places.BySite;
-            var edits = (parsed.GetValue(feature) ?? []).Select(text => FeatureOption.Read(text, coders, parsed.GetValue(raw))).ToList();
+            var edits = (parsed.GetValue(feature) ?? []).Select(text => FeatureOption.Read(text, coders, parsed.GetValue(raw), terminal)).ToList();
             var transplants = (parsed.GetValue(transplant) ?? []).SelectMany(FeatureOption.ReadPlain).ToList();
             var ablated = (parsed.GetValue(ablate) ?? []).Select(text => Site.Parse(ShortCodes.Expand(text))).ToList();
             if (edits.Count + transplants.Count + ablated.Count == 0) throw new OptionsException("Say what to change: --feature, --transplant with --from, or --ablate-block.");

@@ -58,15 +58,18 @@ public sealed class DiffusionVerbTests : IDisposable
     public void Intervene_writes_pictures_maps_and_a_record()
     {
         var (code, errors, output) = VerbRun.Of("intervene", "--model", DiffusionFixture.Folder, "--prompt", "a fox", "--steps", "2", "--sae", DiffusionFixture.Sae,
-            "--feature", "down.2.1:3=+8", "--feature", "down.2.1:4=off", "--mask", "polygon:0,0 64,0 64,64", "--at-steps", "0-1", "--out", _folder["out"], "--json");
+            "--feature", "down.2.1:50=+8", "--feature", "down.2.1:4=off", "--mask", "polygon:0,0 64,0 64,64", "--at-steps", "0-1", "--out", _folder["out"], "--json");
         Assert.True(code == 0, errors);
-        string[] files = ["000-difference.png", "000-edited.png", "000-original.png", "000-sheet.png", $"000-{Down}-3.png", $"000-{Down}-4.png", "record.json"];
+        string[] files = ["000-difference.png", "000-edited.png", "000-original.png", "000-sheet.png", $"000-{Down}-4.png", $"000-{Down}-50.png", "record.json"];
         Assert.Equal(files, Directory.EnumerateFiles(_folder["out"]).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal));
         using var record = JsonDocument.Parse(output);
         var edit = record.RootElement.GetProperty("edits")[0];
         using var coder = Coders.Load(DiffusionFixture.Sae);
-        Assert.Equal(8.0 * coder.Card.Statistics!.Mean[3], edit.GetProperty("value").GetDouble(), 4);
-        Assert.Equal(2, VerbRun.Of("intervene", "--model", DiffusionFixture.Folder, "--prompt", "a fox", "--sae", DiffusionFixture.Sae, "--feature", "down.2.1:3=+8", "--out", _folder["out"]).Code);
+        Assert.Equal(8.0 * coder.Card.Statistics!.Mean[50], edit.GetProperty("value").GetDouble(), 4);
+        Assert.Equal(2, VerbRun.Of("intervene", "--model", DiffusionFixture.Folder, "--prompt", "a fox", "--sae", DiffusionFixture.Sae, "--feature", "down.2.1:50=+8", "--out", _folder["out"]).Code);
+        (code, errors, _) = VerbRun.Of("intervene", "--model", DiffusionFixture.Folder, "--prompt", "a fox", "--sae", DiffusionFixture.Sae, "--feature", "down.2.1:3=+8", "--out", _folder["nothing"]);
+        Assert.Equal(0, code);
+        Assert.Contains("feature 3 never fired", errors, StringComparison.Ordinal);
     }
 
     // Prompts to cached updates to a coder to a changed picture, all from the command line.
@@ -81,8 +84,9 @@ public sealed class DiffusionVerbTests : IDisposable
             "--statistics", "128", "--to", "sdxl-unbox", "--out", _folder["run"]);
         Assert.True(code == 0, errors);
         Assert.Equal(["config.json", "mean.pt", "state_dict.pth", "std.pt"], Directory.EnumerateFiles(_folder["run/coder"]).Select(file => Path.GetFileName(file)!).Order(StringComparer.Ordinal));
-        using (var coder = Coders.Load(_folder["run/coder"])) Assert.Contains(coder.Card.Statistics!.Mean, mean => mean > 0);
-        (code, errors, _) = VerbRun.Of("intervene", "--model", DiffusionFixture.Folder, "--prompt", "a fox", "--sae", $"up.0.1={_folder["run/coder"]}", "--feature", "up.0.1:3=+8", "--out", _folder["changed"]);
+        int fires;
+        using (var coder = Coders.Load(_folder["run/coder"])) fires = coder.Card.Statistics!.Mean.ToList().FindIndex(mean => mean > 0);
+        (code, errors, _) = VerbRun.Of("intervene", "--model", DiffusionFixture.Folder, "--prompt", "a fox", "--sae", $"up.0.1={_folder["run/coder"]}", "--feature", $"up.0.1:{fires}=+8", "--out", _folder["changed"]);
         Assert.True(code == 0, errors);
         // The same without files between.
         (code, errors, _) = VerbRun.Of("sae", "train", "--model", DiffusionFixture.Folder, "--prompts", _folder["prompts.txt"], "--draw-steps", "2", "--hook", "up.0.1", "--arch", "topk", "--k", "4",
@@ -153,8 +157,8 @@ public sealed class DiffusionVerbTests : IDisposable
     [InlineData("is no change of a feature", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=8x", "--out", "{out}")]
     [InlineData("no feature 96", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:96=+1", "--out", "{out}")]
     [InlineData("was named, but", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "mid.0={sae}", "--feature", "mid.0:1=+1", "--out", "{out}")]
-    [InlineData("they must be of one size", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--mask", "{picture}", "--out", "{out}")]
-    [InlineData("reaches out of the picture", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--mask", "box:100,0,64,64", "--out", "{out}")]
+    [InlineData("they must be of one size", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:50=+1", "--mask", "{picture}", "--out", "{out}")]
+    [InlineData("reaches out of the picture", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:50=+1", "--mask", "box:100,0,64,64", "--out", "{out}")]
     [InlineData("this one draws a picture for each --prompt", "generate", "--model", "{model}", "--prompt", "a", "--count", "3", "--out", "{out}")]
     [InlineData("Say what to draw", "generate", "--model", "{model}", "--out", "{out}")]
     [InlineData("There is no file '{none}'; prompts are", "sae", "harvest", "--model", "{model}", "--prompts", "{none}", "--hook", "up.0.1", "--out", "{out}")]
@@ -165,8 +169,8 @@ public sealed class DiffusionVerbTests : IDisposable
     [InlineData("name it with --model", "sae", "train", "--prompts", "{lines}", "--hook", "up.0.1", "--arch", "topk", "--steps", "1", "--out", "{out}")]
     [InlineData("embeds no pictures", "intervene", "evaluate", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--clip", "{vit}", "--out", "{out}")]
     [InlineData("changes nothing", "intervene", "evaluate", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--change", "0", "--out", "{out}")]
-    [InlineData("expected conditional, both or opposed", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--halves", "7", "--out", "{out}")]
-    [InlineData("names no steps", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:3=+1", "--at-steps", "first", "--out", "{out}")]
+    [InlineData("expected conditional, both or opposed", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:50=+1", "--halves", "7", "--out", "{out}")]
+    [InlineData("names no steps", "intervene", "--model", "{model}", "--prompt", "a", "--sae", "{sae}", "--feature", "down.2.1:50=+1", "--at-steps", "first", "--out", "{out}")]
     public void Bad_input_is_refused_in_a_sentence(string sentence, params string[] args)
     {
         var (code, errors, output) = VerbRun.Of([.. args.Select(Filled)]);
