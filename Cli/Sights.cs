@@ -49,6 +49,14 @@ internal sealed class Sights
         return batch.MoveToOuterDisposeScope();
     }
 
+    /// <summary>The same in parts of at most so many rows, in order; pictures of another size begin a new part. The caller (or its scope) disposes them.</summary>
+    internal IReadOnlyList<Tensor> ToTensors(int? atOnce)
+    {
+        if (_pictures is not null) return _pictures.ToTensors(atOnce);
+        var rows = ToTensor();
+        return rows.split(atOnce ?? rows.shape[0]);
+    }
+
     /// <summary>Values that stand for rows, one for each picture or clip: those of single frames are joined.</summary>
     internal IReadOnlyList<T> Join<T>(IReadOnlyList<T> rows, Func<IReadOnlyList<T>, T> join)
     {

@@ -59,7 +59,7 @@ public sealed class ClipFamily : ModelFamily<ClipConfig>
 
     /// <inheritdoc/>
     protected override HookedModel Build(ClipConfig config) =>
-        config.Text is { } text ? new ClipModel(new ClipVision(config.Vision), text) : new ClipVisionModel(new ClipVision(config.Vision));
+        config.Text is { } text ? new ClipModel(new ClipVision(config.Vision), new ClipText(text)) : new ClipVisionModel(new ClipVision(config.Vision));
 
     /// <inheritdoc/>
     protected override WeightMap Weights(ClipConfig config, TensorSource source)

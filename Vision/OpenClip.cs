@@ -13,8 +13,11 @@ public sealed record OpenClipConfig
     /// <summary>The image tower where it is timm's.</summary>
     public TimmTowerConfig? Timm { get; init; }
 
-    /// <summary>The text tower.</summary>
-    public required ClipTextConfig Text { get; init; }
+    /// <summary>The text tower; null where it is transformers'.</summary>
+    public ClipTextConfig? Text { get; init; }
+
+    /// <summary>The text tower where it is transformers'.</summary>
+    public RobertaTextConfig? Roberta { get; init; }
 
     /// <summary>Whether the logits have a bias (models trained with a sigmoid loss).</summary>
     public bool LogitBias { get; init; }
@@ -22,15 +25,14 @@ public sealed record OpenClipConfig
 
 /// <summary>
 /// CLIP in open_clip's layout: <c>open_clip_config.json</c> with its <c>model_cfg</c>, packed q, k and v, projections stored [d, e], the
-/// text tower bare or under <c>text.</c>. Built are the Vision Transformer, timm's VisionTransformer and Eva (SigLIP's and
-/// EVA-CLIP's towers among them) and the Transformer text tower; ResNet, CoCa and Hugging Face towers are refused by name. Other picture sizes interpolate the positions bicubically with antialiasing, as the
-/// reference does when it loads for another size.
+/// text tower bare or under <c>text.</c>. Built are the Vision Transformer, timm's VisionTransformer and Eva (SigLIP's and EVA-CLIP's towers among
+/// them), the Transformer text tower and transformers' RoBERTa and XLM-R, and CoCa's two towers without its captioner; ResNets and other text
+/// towers of transformers are refused by name. Other picture sizes interpolate the positions bicubically with antialiasing, as the reference does
+/// when it loads for another size.
 /// </summary>
 public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
 {
-
-    private static readonly string[] s_unbuilt =
-        ["qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc", "attentional_pool", "embed_cls", "use_pad_mask"];
+    private static readonly string[] s_unbuilt = ["qk_norm", "scaled_cosine_attn", "scale_heads", "scale_attn_inner", "scale_attn", "scale_fc", "use_pad_mask"];
 
     /// <inheritdoc/>
     public override string Name => "open_clip";
@@ -63,20 +65,25 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         var where = Path.Combine(folder.Path, folder.ConfigFile) + ", model_cfg";
         var json = new ConfigReader(folder.Config.TryGetProperty("model_cfg", out var model) ? model : folder.Config, where)
             .Ignore("init_logit_scale", "init_logit_bias");
-        json.Require(!json.Has("multimodal_cfg"), "CoCa's multimodal decoder is not built");
         var embedding = json.Int("embed_dim");
         var quick = json.Bool("quick_gelu", false);
         var vision = new ConfigReader(json.Object("vision_cfg"), where + ".vision_cfg");
         var text = new ConfigReader(json.Object("text_cfg"), where + ".text_cfg");
         json.Finish();
-        return vision.Has("timm_model_name")
-            ? new OpenClipConfig { Timm = TimmTowerConfig.Read(vision, embedding, where + ".vision_cfg"), Text = ReadText(text, embedding, quick) }
-            : new OpenClipConfig { Vision = ReadVision(vision, embedding, quick), Text = ReadText(text, embedding, quick) };
+        var towers = vision.Has("timm_model_name")
+            ? new OpenClipConfig { Timm = TimmTowerConfig.Read(vision, embedding, where + ".vision_cfg") }
+            : new OpenClipConfig { Vision = ReadVision(vision, embedding, quick) };
+        return text.Has("hf_model_name")
+            ? towers with { Roberta = RobertaTextConfig.Read(text, embedding, where + ".text_cfg") }
+            : towers with { Text = ReadText(text, embedding, quick) };
     }
 
     /// <inheritdoc/>
     protected override HookedModel Build(OpenClipConfig config) =>
-        new ClipModel(config.Timm is { } timm ? new TimmTower(timm) : new ClipVision(config.Vision!), config.Text, config.LogitBias);
+        new ClipModel(
+            config.Timm is { } timm ? new TimmTower(timm) : new ClipVision(config.Vision!),
+            config.Roberta is { } roberta ? new RobertaText(roberta) : new ClipText(config.Text!),
+            config.LogitBias);
 
     /// <inheritdoc/>
     protected override OpenClipConfig Settle(OpenClipConfig config, TensorSource source) => config with { LogitBias = source.Contains(Root(source) + "logit_bias") };
@@ -89,7 +96,7 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         var text = source.Names.Any(name => name.StartsWith(root + "text.", StringComparison.Ordinal)) ? "text." : "";
         return new WeightMap().Ignore("optimizer.*", "training state").Ignore("scaler.*", "training state").Under("", root, model =>
         {
-            model.Copy("logit_scale", "logit_scale").Ignore("attn_mask", "the causal mask");
+            model.Copy("logit_scale", "logit_scale").Ignore("attn_mask", "the causal mask").Ignore("text_decoder.*", "CoCa's captioner, which is not built");
             if (config.LogitBias) model.Copy("logit_bias", "logit_bias");
             if (config.Timm is { } timm) model.Under("vision.", "visual.", tower => Timm(tower, timm, source));
             if (config.Vision is { } vision) model.Under("vision.", "visual.", tower =>
@@ -98,12 +105,15 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
                     .OpenClipBlocks(vision.Layers, vision.LayerScale)
                     .Pair("ln_final", "ln_post").Copy("head.weight", "proj", matrix => matrix.t());
                 if (vision.PreNorm) tower.Pair("ln_pre", "ln_pre");
+                if (vision.PoolQueries > 0) tower.Under("head.", "attn_pool.", pool => Pool(pool, vision));
             });
-            model.Under("text.", text, tower =>
+            if (config.Roberta is { } roberta) model.Under("text.", text, tower => Roberta(tower, roberta));
+            if (config.Text is { } plain) model.Under("text.", text, tower =>
             {
                 tower.Copy("token_embed", "token_embedding.weight").Copy("pos_embed", "positional_embedding")
-                    .OpenClipBlocks(config.Text.Layers, config.Text.LayerScale).Pair("ln_final", "ln_final");
-                if (config.Text.ProjectionBias) tower.Pair("head", "text_projection");
+                    .OpenClipBlocks(plain.Layers, plain.LayerScale).Pair("ln_final", "ln_final");
+                if (plain.ClassToken) tower.Copy("cls_token", "cls_emb");
+                if (plain.ProjectionBias) tower.Pair("head", "text_projection");
                 else tower.Copy("head.weight", "text_projection", matrix => matrix.t());
                 if (text.Length > 0) tower.Ignore("attn_mask", "the causal mask");
             });
@@ -122,10 +132,40 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         if (config.Bias) tower.Copy("proj.bias", mlp ? "head.mlp.fc2.bias" : "head.proj.bias");
     }
 
+    // Queries, keys and values are packed where the widths are equal, as torch's MultiheadAttention does it; their biases always.
+    private static void Pool(WeightMap pool, ClipVisionConfig config)
+    {
+        pool.Copy("query", "query").Pair("query_ln", "ln_q").Pair("ln", "ln_k").Pair("out", "attn.out_proj");
+        var (width, packed) = (config.Projection, config.Projection == config.Width);
+        foreach (var (name, at) in new[] { ("q", 0), ("k", 1), ("v", 2) })
+        {
+            if (packed) pool.Copy(name + ".weight", "attn.in_proj_weight", all => all.narrow(0, at * width, width));
+            else pool.Copy(name + ".weight", $"attn.{name}_proj_weight");
+            pool.Copy(name + ".bias", "attn.in_proj_bias", all => all.narrow(0, at * width, width));
+        }
+    }
+
+    private static void Roberta(WeightMap tower, RobertaTextConfig config)
+    {
+        const string Self = "attention.self.";
+        tower.Under("", "transformer.", model => model
+            .Copy("token_embed", "embeddings.word_embeddings.weight").Copy("pos_embed", "embeddings.position_embeddings.weight")
+            .Copy("type_embed", "embeddings.token_type_embeddings.weight").Pair("ln_pre", "embeddings.LayerNorm")
+            .Ignore("embeddings.position_ids", "0, 1, 2, …").Ignore("embeddings.token_type_ids", "zeros").Ignore("pooler.*", "the mean is pooled")
+            .PerBlock(config.Layers, "blocks.{i}.", "encoder.layer.{i}.", block => block
+                .Stack("attn.qkv.weight", Self + "query.weight", Self + "key.weight", Self + "value.weight")
+                .Stack("attn.qkv.bias", Self + "query.bias", Self + "key.bias", Self + "value.bias")
+                .Pair("attn.out", "attention.output.dense").Pair("ln1", "attention.output.LayerNorm")
+                .Pair("mlp.in", "intermediate.dense").Pair("mlp.out", "output.dense").Pair("ln2", "output.LayerNorm")));
+        if (config.ProjectionHidden > 0) tower.Copy("head_in.weight", "proj.0.weight").Copy("head.weight", "proj.2.weight");
+        else tower.Copy("head.weight", "proj.weight");
+    }
+
     private static ClipVisionConfig ReadVision(ConfigReader json, int embedding, bool quick)
     {
         json.Require(!json.IsList("layers"), "the image tower is a ModifiedResNet, which is not built; Vision Transformers are")
-            .Ignore("patch_dropout", "attn_pooler_queries", "attn_pooler_heads", "image_seq_len", "timm_drop", "timm_drop_path");
+            .Ignore("patch_dropout", "image_seq_len", "timm_drop", "timm_drop_path")
+            .Require(!json.IsText("attentional_pool"), "'attentional_pool' by name (parallel, cascade) is not built; true and false are");
         RefuseUnbuilt(json);
         json.Check();
         json.Require(json.Text("pos_embed_type", "learnable") is "learnable" or "sin_cos_2d", "only pos_embed_type learnable and sin_cos_2d are built");
@@ -133,6 +173,7 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
         json.Require(pooling is "tok" or "avg", $"pool_type '{pooling}' is not built; tok and avg are");
         var width = json.Int("width", 768);
         var heads = width / json.Int("head_width", 64);
+        var (queries, poolHeads) = (json.Int("attn_pooler_queries", 256), json.Int("attn_pooler_heads", 8));
         var config = new ClipVisionConfig
         {
             Width = width,
@@ -147,9 +188,12 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
             LayerScale = HasLayerScale(json),
             MeanPooling = pooling == "avg",
             NormAfterPooling = json.Bool("final_ln_after_pool", false),
+            PoolQueries = json.Bool("attentional_pool", false) ? queries : 0,
+            PoolHeads = poolHeads,
             Projection = embedding,
             Antialias = true,
         };
+        json.Require(config.PoolQueries == 0 || embedding % poolHeads == 0, $"{poolHeads} pooling heads do not divide the width {embedding}");
         json.Require(heads > 0 && width % heads == 0, $"{heads} attention heads do not divide the width {width}")
             .Require(config.Image >= config.Patch, $"a picture of {config.Image} pixels holds no patch of {config.Patch}");
         json.Finish();
@@ -158,11 +202,9 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
 
     private static ClipTextConfig ReadText(ConfigReader json, int embedding, bool quick)
     {
-        json.Require(!json.Has("hf_model_name"), "the text tower is a Hugging Face model, which is not built inside open_clip; the Transformer tower is");
         RefuseUnbuilt(json);
         json.Check();
-        json.Require(json.Text("text_arch", "clip") == "clip", "only text_arch clip is built").Ignore("pad_id", "bos_id");
-        json.Require(json.Text("proj_type", "linear") == "linear", "only a linear text projection is built");
+        json.RequireText("text_arch", "clip").RequireText("proj_type", "linear").Ignore("bos_id");
         var pooling = json.Text("pool_type", "argmax");
         json.Require(pooling is "argmax" or "first" or "last" or "eos", $"pool_type '{pooling}' is not built; argmax, first, last and eos are")
             .Require(!json.Bool("final_ln_after_pool", false), "final_ln_after_pool of the text tower is not built")
@@ -188,6 +230,8 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
                 _ => ClipPooling.GreatestId,
             },
             EndId = json.AnyInt("eos_id", -1),
+            ClassToken = json.Bool("embed_cls", false),
+            PadId = json.AnyInt("pad_id", 0),
             Projection = embedding,
             ProjectionBias = json.Bool("proj_bias", false),
         };
@@ -198,8 +242,7 @@ public sealed class OpenClipFamily : ModelFamily<OpenClipConfig>
 
     private static void RefuseUnbuilt(ConfigReader json)
     {
-        foreach (var key in s_unbuilt) json.Require(!json.IsSwitchedOn(key), $"'{key}' is not built");
-        json.Require(json.Text("block_type", "default") == "default", "only the default block_type is built");
+        json.RefuseSwitchedOn(s_unbuilt).RequireText("block_type", "default");
     }
 
     // A scale of any start value: the tensors hold the trained one.

@@ -52,37 +52,48 @@ public sealed class SiglipFamily : ModelFamily<SiglipConfig>
     public override bool Claims(ModelFolder folder) => folder.ModelType is "siglip" or "siglip_vision_model" or "siglip_text_model";
 
     /// <inheritdoc/>
-    protected override SiglipConfig ReadConfig(ModelFolder folder)
-    {
-        var where = Path.Combine(folder.Path, folder.ConfigFile);
-        var towers = folder.Architecture.Length > 0 ? folder.Architecture : folder.ModelType switch
-        {
-            "siglip_vision_model" => "SiglipVisionModel",
-            "siglip_text_model" => "SiglipTextModel",
-            _ => "SiglipModel",
-        };
-        if (towers is not ("SiglipModel" or "SiglipVisionModel" or "SiglipTextModel"))
-            throw new CheckpointException($"{where}: the architecture '{towers}' is not built; SiglipModel, SiglipVisionModel and SiglipTextModel are.");
-        if (folder.ModelType != "siglip")
-        {
-            var alone = new ConfigReader(folder.Config, where);
-            return towers == "SiglipTextModel" ? new SiglipConfig { Text = ReadText(alone) } : ReadVision(alone);
-        }
-        var config = towers == "SiglipTextModel" ? new SiglipConfig() : ReadVision(Tower(folder.Config, "vision_config", where));
-        return towers == "SiglipVisionModel" ? config : config with { Text = ReadText(Tower(folder.Config, "text_config", where)) };
-    }
+    protected override SiglipConfig ReadConfig(ModelFolder folder) => Read(folder, "Siglip", json =>
+            HuggingFaceVit.Read(json, eps: 1e-6, activation: "gelu_pytorch_tanh") with { ClassToken = false, Positions = VitPositions.Patches });
 
     /// <inheritdoc/>
-    protected override HookedModel Build(SiglipConfig config) => (config.Vision, config.Text) switch
+    protected override HookedModel Build(SiglipConfig config) => Assemble(config, vision => new SiglipVision(vision, config.Pools));
+
+    /// <inheritdoc/>
+    protected override WeightMap Weights(SiglipConfig config, TensorSource source) => Map(config, source);
+
+    /// <summary>Reads the towers that a folder's model has.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="name">What the reference's classes begin with.</param>
+    /// <param name="stack">Reads the image tower's stack; the rest of its configuration is read here.</param>
+    internal static SiglipConfig Read(ModelFolder folder, string name, Func<ConfigReader, VitStackConfig> stack)
     {
-        ({ } vision, { } text) => new ClipModel(new SiglipVision(vision, config.Pools), text, logitBias: true),
-        ({ } vision, null) => new ClipVisionModel(new SiglipVision(vision, config.Pools)),
+        var (where, type) = (Path.Combine(folder.Path, folder.ConfigFile), name.ToLowerInvariant());
+        var (both, image, words) = ($"{name}Model", $"{name}VisionModel", $"{name}TextModel");
+        var towers = folder.Architecture.Length > 0 ? folder.Architecture : folder.ModelType == $"{type}_vision_model" ? image : folder.ModelType == $"{type}_text_model" ? words : both;
+        if (towers != both && towers != image && towers != words)
+            throw new CheckpointException($"{where}: the architecture '{towers}' is not built; {both}, {image} and {words} are.");
+        if (folder.ModelType != type)
+        {
+            var alone = new ConfigReader(folder.Config, where);
+            return towers == words ? new SiglipConfig { Text = ReadText(alone) } : ReadVision(alone, stack);
+        }
+        var config = towers == words ? new SiglipConfig() : ReadVision(Tower(folder.Config, "vision_config", where), stack);
+        return towers == image ? config : config with { Text = ReadText(Tower(folder.Config, "text_config", where)) };
+    }
+
+    /// <summary>The towers of a configuration as one model.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="tower">Makes the image tower.</param>
+    internal static HookedModel Assemble(SiglipConfig config, Func<VitStackConfig, ImageTower> tower) => (config.Vision, config.Text) switch
+    {
+        ({ } vision, { } text) => new ClipModel(tower(vision), new ClipText(text), logitBias: true),
+        ({ } vision, null) => new ClipVisionModel(tower(vision)),
         (null, { } text) => new ClipTextModel(text),
         _ => throw new ArgumentException("A SigLIP has at least one tower.", nameof(config)),
     };
 
-    /// <inheritdoc/>
-    protected override WeightMap Weights(SiglipConfig config, TensorSource source)
+    /// <summary>The weights' names, which both versions share.</summary>
+    internal static WeightMap Map(SiglipConfig config, TensorSource source)
     {
         var both = config.Vision is not null && config.Text is not null;
         var map = new WeightMap();
@@ -103,13 +114,12 @@ public sealed class SiglipFamily : ModelFamily<SiglipConfig>
         return both ? map.Copy("logit_scale", "logit_scale").Copy("logit_bias", "logit_bias") : map;
     }
 
-    private static SiglipConfig ReadVision(ConfigReader json)
+    private static SiglipConfig ReadVision(ConfigReader json, Func<ConfigReader, VitStackConfig> stack)
     {
-        var stack = HuggingFaceVit.Read(json, eps: 1e-6, activation: "gelu_pytorch_tanh") with { ClassToken = false, Positions = VitPositions.Patches };
-        var pools = json.Bool("vision_use_head", true);
-        stack.Check(json);
+        var config = new SiglipConfig { Vision = stack(json), Pools = json.Bool("vision_use_head", true) };
+        config.Vision.Check(json);
         json.Finish();
-        return new SiglipConfig { Vision = stack, Pools = pools };
+        return config;
     }
 
     private static ClipTextConfig ReadText(ConfigReader json)
@@ -132,7 +142,8 @@ public sealed class SiglipFamily : ModelFamily<SiglipConfig>
         return config;
     }
 
-    private static ClipTextConfig Text() => new()
+    /// <summary>What every text tower of SigLIP has.</summary>
+    internal static ClipTextConfig Text() => new()
     {
         Activation = "gelu_pytorch_tanh",
         Eps = 1e-6,
@@ -178,12 +189,12 @@ public sealed class SiglipVision : ImageTower
     public override int? ReadToken => null;
 
     /// <inheritdoc/>
-    public override TowerOutput Forward(Tensor pixels, HookRun run)
+    public override TowerOutput Forward(ModelInput input, HookRun run)
     {
-        var x = _norm.Forward(_stack.Forward(pixels, run), run);
+        var x = _norm.Forward(_stack.Forward(input["pixel_values"], run), run);
         return new TowerOutput(x, _pool?.Forward(x, run), null);
     }
 
     /// <inheritdoc/>
-    public override TokenLayout LayoutOf(Tensor pixels) => _stack.LayoutOf(pixels);
+    public override TokenLayout? LayoutOf(ModelInput input) => _stack.LayoutOf(input["pixel_values"]);
 }

@@ -9,6 +9,9 @@ namespace Prisma.Vision;
 /// </summary>
 public sealed class SwinFamily : ModelFamily<SwinConfig>
 {
+    /// <summary>Where a block keeps queries, keys and values.</summary>
+    internal const string Self = "attention.self.";
+
     /// <inheritdoc/>
     public override string Name => "swin";
 
@@ -31,10 +34,7 @@ public sealed class SwinFamily : ModelFamily<SwinConfig>
     /// <inheritdoc/>
     protected override SwinConfig ReadConfig(ModelFolder folder)
     {
-        var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile)).Ignore("encoder_stride", "hidden_size", "num_layers");
-        var classifies = folder.Architecture == "SwinForImageClassification";
-        json.Require(classifies || folder.Architecture is "SwinModel" or "", $"the architecture '{folder.Architecture}' is not built; SwinModel and SwinForImageClassification are")
-            .Require(!json.IsSwitchedOn("use_absolute_embeddings"), "'use_absolute_embeddings' is not built");
+        var json = Open(folder, "SwinModel", "SwinForImageClassification");
         var (depths, heads) = (json.Ints("depths", [2, 2, 6, 2]), json.Ints("num_heads", [3, 6, 12, 24]));
         json.Require(depths.Count == heads.Count, $"'depths' names {depths.Count} stages, 'num_heads' {heads.Count}").Check();
         var (window, patch) = (json.Side("window_size", 7), json.Side("patch_size", 4));
@@ -53,10 +53,9 @@ public sealed class SwinFamily : ModelFamily<SwinConfig>
             Activation = json.Activation("hidden_act", "gelu"),
             Eps = json.Double("layer_norm_eps", 1e-5),
             QkvBias = json.Bool("qkv_bias", true),
-            Classes = classifies ? HuggingFaceVit.Classes(folder) : 0,
+            Classes = Classifies(folder) ? HuggingFaceVit.Classes(folder) : 0,
         };
-        for (var stage = 0; stage < heads.Count; stage++)
-            json.Require((config.Width << stage) % heads[stage] == 0, $"{heads[stage]} heads do not divide the width {config.Width << stage} of stage {stage}");
+        config.Check(json);
         json.Finish();
         return config;
     }
@@ -65,10 +64,32 @@ public sealed class SwinFamily : ModelFamily<SwinConfig>
     protected override HookedModel Build(SwinConfig config) => new Swin(config, Outputs);
 
     /// <inheritdoc/>
-    protected override WeightMap Weights(SwinConfig config, TensorSource source)
+    protected override WeightMap Weights(SwinConfig config, TensorSource source) => Map(config, source, "swin.", block =>
     {
-        var prefix = VitWeights.Prefix(source, "swin.");
-        var map = new WeightMap().Under("", prefix, body =>
+        block.Copy("bias_table", Self + "relative_position_bias_table");
+        if (config.QkvBias) block.Stack("attn.qkv.bias", Self + "query.bias", Self + "key.bias", Self + "value.bias");
+    });
+
+    /// <summary>Whether a folder's model ends in a classifier.</summary>
+    internal static bool Classifies(ModelFolder folder) => folder.Architecture.EndsWith("ForImageClassification", StringComparison.Ordinal);
+
+    /// <summary>Begins to read a configuration of either version.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <param name="plain">The architecture without a classifier.</param>
+    /// <param name="classifier">The architecture with one.</param>
+    internal static ConfigReader Open(ModelFolder folder, string plain, string classifier) =>
+        new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile)).Ignore("encoder_stride", "hidden_size", "num_layers")
+            .Require(folder.Architecture == classifier || folder.Architecture == plain || folder.Architecture.Length == 0, $"the architecture '{folder.Architecture}' is not built; {plain} and {classifier} are")
+            .RefuseSwitchedOn("use_absolute_embeddings");
+
+    /// <summary>What both versions of Swin call alike.</summary>
+    /// <param name="config">The configuration.</param>
+    /// <param name="source">The checkpoint.</param>
+    /// <param name="name">What stands before the names where there is a classifier.</param>
+    /// <param name="attention">Adds to a block what its version's attention calls its own.</param>
+    internal static WeightMap Map(SwinConfig config, TensorSource source, string name, Action<WeightMap> attention)
+    {
+        var map = new WeightMap().Under("", VitWeights.Prefix(source, name), body =>
         {
             body.Pair("patch", "embeddings.patch_embeddings.projection").Pair("ln_pre", "embeddings.norm").Pair("ln_final", "layernorm")
                 .Ignore("embeddings.mask_token", "only masked pre-training reads it").Ignore("*relative_position_index", "follows from the window");
@@ -77,22 +98,20 @@ public sealed class SwinFamily : ModelFamily<SwinConfig>
                 // The reference merges at the end of a stage.
                 if (stage > 0) body.Pair($"merge.{stage}.ln", $"encoder.layers.{stage - 1}.downsample.norm").Copy($"merge.{stage}.reduction.weight", $"encoder.layers.{stage - 1}.downsample.reduction.weight");
                 for (var i = 0; i < config.Depths[stage]; i++, number++)
-                    body.Under($"blocks.{number}.", $"encoder.layers.{stage}.blocks.{i}.", block => Block(block, config.QkvBias));
+                    body.Under($"blocks.{number}.", $"encoder.layers.{stage}.blocks.{i}.", block =>
+                    {
+                        block.Pair("ln1", "layernorm_before").Pair("ln2", "layernorm_after")
+                            .Stack("attn.qkv.weight", Self + "query.weight", Self + "key.weight", Self + "value.weight").Pair("attn.out", "attention.output.dense")
+                            .Pair("mlp.in", "intermediate.dense").Pair("mlp.out", "output.dense");
+                        attention(block);
+                    });
             }
         });
         return config.Classes > 0 ? map.Pair("head", "classifier") : map;
     }
 
-    private static void Block(WeightMap block, bool bias)
-    {
-        const string Self = "attention.self.";
-        block.Pair("ln1", "layernorm_before").Pair("ln2", "layernorm_after").Copy("bias_table", Self + "relative_position_bias_table")
-            .Stack("attn.qkv.weight", Self + "query.weight", Self + "key.weight", Self + "value.weight").Pair("attn.out", "attention.output.dense")
-            .Pair("mlp.in", "intermediate.dense").Pair("mlp.out", "output.dense");
-        if (bias) block.Stack("attn.qkv.bias", Self + "query.bias", Self + "key.bias", Self + "value.bias");
-    }
-
-    private static ModelOutput Outputs(Tensor x, Tensor pooled, Tensor? logits, TokenLayout layout)
+    /// <summary>What the reference returns.</summary>
+    internal static ModelOutput Outputs(Tensor x, Tensor pooled, Tensor? logits, TokenLayout layout)
     {
         var output = new ModelOutput();
         if (logits is not null) output.With("logits", logits);

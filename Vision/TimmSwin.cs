@@ -57,9 +57,9 @@ public sealed class TimmSwinFamily : ModelFamily<SwinConfig>
             QkvBias = json.Bool("qkv_bias", true),
             Classes = json.AnyInt("num_classes", 1000),
         };
+        config.Check(json);
         for (var stage = 0; stage < heads.Count; stage++)
-            json.Require((config.Width << stage) % heads[stage] == 0, $"{heads[stage]} heads do not divide the width {config.Width << stage} of stage {stage}")
-                .Require(grids[stage] is { Rows: > 0, Columns: > 0 }, $"a picture of {height} × {width} leaves nothing of stage {stage}");
+            json.Require(grids[stage] is { Rows: > 0, Columns: > 0 }, $"a picture of {height} × {width} leaves nothing of stage {stage}");
         json.Finish();
         return config;
     }

@@ -37,9 +37,10 @@ public sealed class TimmSwinV2Family : ModelFamily<SwinConfig>
         var json = TimmArguments.Read(folder, s_table.Value).Ignore(TimmVitConfig.Idle);
         json.Require(json.Text("global_pool", "avg") == "avg", "only global_pool avg is built").Require(!json.IsSwitchedOn("always_partition"), "'always_partition' is not built")
             .Require(!json.Has("norm_layer") && !json.Has("act_layer"), "'norm_layer' and 'act_layer' other than the defaults are not built");
-        var (depths, heads, pretrained) = (json.Ints("depths", [2, 2, 6, 2]), json.Ints("num_heads", [3, 6, 12, 24]), Sides(json, "pretrained_window_sizes"));
+        var (depths, heads) = (json.Ints("depths", [2, 2, 6, 2]), json.Ints("num_heads", [3, 6, 12, 24]));
+        var pretrained = SwinConfig.ReadPretrainedWindows(json, depths.Count);
         var (wanted, (height, width), patch) = (json.Sides("window_size", 7), json.Sides("img_size", 224), json.Side("patch_size", 4));
-        json.Require(depths.Count == heads.Count && (pretrained.Count == 0 || pretrained.Count == depths.Count), $"'depths' names {depths.Count} stages, 'num_heads' {heads.Count}, 'pretrained_window_sizes' {pretrained.Count}").Check();
+        json.Require(depths.Count == heads.Count, $"'depths' names {depths.Count} stages, 'num_heads' {heads.Count}").Check();
         var grids = depths.Select((_, stage) => (Rows: height / patch >> stage, Columns: width / patch >> stage)).ToList();
         // No window is greater than the grid, and where it holds a whole side nothing shifts along it.
         var windows = grids.Select(grid => (Rows: Math.Min(wanted.Height, grid.Rows), Columns: Math.Min(wanted.Width, grid.Columns))).ToList();
@@ -55,14 +56,12 @@ public sealed class TimmSwinV2Family : ModelFamily<SwinConfig>
             Channels = json.Int("in_chans", 3),
             QkvBias = json.Bool("qkv_bias", true),
             Classes = json.AnyInt("num_classes", 1000),
-            V2 = new() { PretrainedWindows = pretrained.Count > 0 ? pretrained : [.. depths.Select(_ => 0)] },
+            V2 = new() { PretrainedWindows = pretrained },
         };
-        for (var stage = 0; stage < heads.Count; stage++)
-            json.Require((config.Width << stage) % heads[stage] == 0, $"{heads[stage]} heads do not divide the width {config.Width << stage} of stage {stage}")
-                .Require(grids[stage] is { Rows: > 0, Columns: > 0 } && windows[stage] is { Rows: > 1, Columns: > 1 }, $"a picture of {height} × {width} leaves too little of stage {stage}")
-                .Require(config.V2.PretrainedWindows[stage] is 0 or > 1, $"'pretrained_window_sizes' of stage {stage} is {config.V2.PretrainedWindows[stage]}");
+        config.Check(json);
         for (var stage = 0; stage < windows.Count; stage++)
-            json.Require(windows[stage].Rows < 2 || windows[stage].Columns < 2 || (grids[stage].Rows % windows[stage].Rows == 0 && grids[stage].Columns % windows[stage].Columns == 0),
+            json.Require(grids[stage] is { Rows: > 0, Columns: > 0 } && windows[stage] is { Rows: > 1, Columns: > 1 }, $"a picture of {height} × {width} leaves too little of stage {stage}")
+                .Require(windows[stage].Rows < 2 || windows[stage].Columns < 2 || (grids[stage].Rows % windows[stage].Rows == 0 && grids[stage].Columns % windows[stage].Columns == 0),
                 $"windows of {windows[stage].Rows} × {windows[stage].Columns} do not divide the grid of {grids[stage].Rows} × {grids[stage].Columns} of stage {stage}");
         json.Finish();
         return config;
@@ -77,7 +76,4 @@ public sealed class TimmSwinV2Family : ModelFamily<SwinConfig>
         block.Copy("attn.cosine_scale", "attn.logit_scale").Pair("bias.in", "attn.cpb_mlp.0").Copy("bias.out.weight", "attn.cpb_mlp.2.weight");
         if (config.QkvBias) block.Stack("attn.qkv.bias", "attn.q_bias", WeightMap.Zeros, "attn.v_bias");
     }).Ignore("*relative_coords_table", "follows from the window").Ignore("*attn.k_bias", "keys have no bias; it holds zeros");
-
-    // One number for each stage; 0 where there was no other window before.
-    private static List<int> Sides(ConfigReader json, string key) => [.. (json.Doubles(key) ?? []).Select(side => (int)side)];
 }

@@ -6,6 +6,7 @@ namespace Prisma.Bench;
 /// <summary>
 /// Whether pictures come as fast as a model takes them: JPEG files of 500×375 at quality 95, decoded, resized and normalised as CLIP's, against the
 /// forward pass of a ViT-B/32 on the same batch, by turns. Pictures that wait in memory for nothing would be no test: files are read anew each time.
+/// <c>--pictures FOLDER</c> takes the pictures of a folder instead, over and over until the batch is full.
 /// </summary>
 internal static class PictureRate
 {
@@ -15,22 +16,26 @@ internal static class PictureRate
 
     public static int Run(string[] arguments)
     {
-        var options = Options.Parse(arguments, [Verb]);
+        var at = Array.IndexOf(arguments, "--pictures");
+        if (at >= 0 && at + 1 >= arguments.Length) throw new OptionsException("--pictures needs a folder.");
+        var given = at < 0 ? null : arguments[at + 1];
+        var options = Options.Parse(at < 0 ? arguments : [.. arguments[..at], .. arguments[(at + 2)..]], [Verb]);
         torch.set_num_threads(options.Threads);
         Machine.CountsCpu = options.Cpu;
         Console.WriteLine(Machine.Describe());
         var folder = Directory.CreateTempSubdirectory("prisma-bench-images-").FullName;
         try
         {
-            for (var k = 0; k < Batch; k++) Picture(k).Save(Path.Combine(folder, $"{k:00}.jpg"));
+            if (given is null)
+                for (var k = 0; k < Batch; k++) Picture(k).Save(Path.Combine(folder, $"{k:00}.jpg"));
             File.WriteAllText(Path.Combine(folder, "preprocessor_config.json"), Preprocessing);
-            var inputs = new PictureInputs([folder], Preprocess.Load(folder));
-            int[] all = [.. Enumerable.Range(0, Batch)];
+            var inputs = new PictureInputs([given ?? folder], Preprocess.Load(folder));
+            int[] all = [.. Enumerable.Range(0, Batch).Select(k => k % inputs.Count)];
             using var scope = torch.NewDisposeScope();
             using var model = Subject.VitBase(patch: 32);
             using var pixels = inputs.Batch(all)["input"];
             var both = Comparison.ByTurns(options.Rounds, () => Machine.Timed(() => inputs.Batch(all)["input"].Dispose()), () => Machine.Timed(() => model.Run(pixels, HookPlan.Empty).Dispose()));
-            var bytes = Directory.GetFiles(folder, "*.jpg").Sum(file => new FileInfo(file).Length) / Batch;
+            var bytes = all.Sum(k => new FileInfo(inputs.NameOf(k)) is { Exists: true } file ? file.Length : 0) / Batch;
             Console.WriteLine(FormattableString.Invariant($"pictures {Batch / both.Ours:0} /s ({bytes / 1000} kB each), ViT-B/32 {Batch / both.Theirs:0} /s"));
             var row = Row.Of($"seconds per picture, source / ViT-B/32, batch {Batch}", both, limit: 1.0);
             Console.WriteLine(row);

@@ -86,8 +86,7 @@ internal sealed class ClassifyCommand : Verb
 
     private static (IReadOnlyList<string> Names, Tensor Probabilities) Classes(HookedModel model, string folder, Sights sights, int? atOnce, string? labels, string[] templates)
     {
-        var pixels = sights.ToTensor();
-        var parts = pixels.split(atOnce ?? pixels.shape[0]);
+        var parts = sights.ToTensors(atOnce);
         if (labels is not null)
         {
             var names = labels.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);

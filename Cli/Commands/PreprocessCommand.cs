@@ -10,7 +10,7 @@ internal sealed class PreprocessCommand : Verb
     internal override string Name => "preprocess";
 
     internal override string Description =>
-        "Prepares pictures as a checkpoint's own configuration says and writes pixel_values [N, 3, H, W]; of videos, and with --frames, clips [N, T, 3, H, W].\n"
+        "Prepares pictures as a checkpoint's own configuration says and writes pixel_values [N, 3, H, W] (with SigLIP 2 of variable resolution patches, their mask and spatial_shapes); of videos, and with --frames, clips [N, T, 3, H, W].\n"
         + "Example: prisma preprocess --model weights/demo/vit a.png b.jpg --out p.safetensors";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -29,22 +29,30 @@ internal sealed class PreprocessCommand : Verb
             var folder = Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings);
             var preprocess = Preprocess.Load(folder);
             var named = parsed.GetValue(images)!;
-            var (name, pixels) = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null
+            var input = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null
                 ? Clips(folder, named, preprocess, frames => clips.Read(parsed, frames))
-                : ("pixel_values", PreparedImage.Stack([.. named.Select(path => preprocess.Apply(RgbImage.Load(path, parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored)))]));
-            Safetensors.Write(parsed.GetValue(output)!, [(name, pixels)], Provenance.Of(folder), Common.Existing(parsed.GetValue(force)));
-            terminal.Remark($"Wrote {name} [{string.Join(", ", pixels.shape)}] to {parsed.GetValue(output)}.");
+                : Pictures(named, preprocess, parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored);
+            Safetensors.Write(parsed.GetValue(output)!, [.. input.Select(pair => (pair.Key, pair.Value))], Provenance.Of(folder), Common.Existing(parsed.GetValue(force)));
+            terminal.Remark($"Wrote {string.Join(", ", input.Select(pair => $"{pair.Key} [{string.Join(", ", pair.Value.shape)}]"))} to {parsed.GetValue(output)}.");
             return ExitCode.Good;
         });
     }
 
+    private static ModelInput Pictures(string[] named, Preprocess preprocess, PictureOrientation orientation)
+    {
+        var prepared = named.Select(path => preprocess.Apply(RgbImage.Load(path, orientation))).ToList();
+        return preprocess.Resize is { Mode: ResizeMode.PatchBudget } budget
+            ? PreparedImage.Patches(prepared, budget.Height, budget.MostPatches)
+            : new ModelInput { ["pixel_values"] = PreparedImage.Stack(prepared) };
+    }
+
     // Only the configuration is read: preparing needs no weights.
-    private static (string Name, Tensor Pixels) Clips(string folder, string[] named, Preprocess preprocess, Func<int, FrameSampling> sampling)
+    private static ModelInput Clips(string folder, string[] named, Preprocess preprocess, Func<int, FrameSampling> sampling)
     {
         var frames = preprocess.ClipFrames ?? ClipFrames(folder);
         var files = FrameSource.Find(named);
         var clips = files.Select(file => Clip.Load(file, sampling(frames), preprocess).ToTensor(ClipOrder.FramesFirst)).ToList();
-        return (preprocess.IsForVideos ? "pixel_values_videos" : "pixel_values", cat(clips, 0));
+        return new ModelInput { [preprocess.IsForVideos ? "pixel_values_videos" : "pixel_values"] = cat(clips, 0) };
     }
 
     private static int ClipFrames(string folder)

@@ -18,6 +18,7 @@ internal static class HuggingFacePreprocess
         ["CLIP"] = new(ResizeMode.ShortestEdge, 224, ResizeFilter.Bicubic, 224, ClipMean, ClipStd),
         ["ViT"] = new(ResizeMode.Exact, 224, ResizeFilter.Bilinear, null, Half, Half),
         ["Siglip"] = new(ResizeMode.Exact, 224, ResizeFilter.Bicubic, null, Half, Half),
+        ["Siglip2"] = new(ResizeMode.PatchBudget, 16, ResizeFilter.Bilinear, null, Half, Half),
         ["Bit"] = new(ResizeMode.ShortestEdge, 224, ResizeFilter.Bicubic, 224, ClipMean, ClipStd),
         ["DeiT"] = new(ResizeMode.Exact, 256, ResizeFilter.Bicubic, 224, Half, Half),
         ["Beit"] = new(ResizeMode.Exact, 256, ResizeFilter.Bicubic, 224, Half, Half),
@@ -34,6 +35,7 @@ internal static class HuggingFacePreprocess
         ["clip"] = "CLIP",
         ["vit"] = "ViT",
         ["siglip"] = "Siglip",
+        ["siglip2"] = "Siglip2",
         ["dinov2"] = "Bit",
         ["dinov2_with_registers"] = "Bit",
         ["deit"] = "DeiT",
@@ -58,7 +60,7 @@ internal static class HuggingFacePreprocess
     {
         "do_convert_rgb", "processor_class", "_processor_class", "_valid_processor_keys", "auto_map", "data_format", "input_data_format", "device",
         "return_tensors", "default_to_square", "disable_grouping", "reduce_labels", "do_reduce_labels", "do_sample_frames", "num_frames", "fps",
-        "return_metadata", "video_metadata", "image_seq_length", "patch_size", "num_channels",
+        "return_metadata", "video_metadata", "image_seq_length", "patch_size", "num_channels", "max_num_patches",
     };
 
     public static Preprocess Read(JsonElement json, string file, string? modelType)
@@ -100,6 +102,12 @@ internal static class HuggingFacePreprocess
     {
         if (!fields.Flag("do_resize", true)) return ResizeRule.Keep;
         var filter = Filter(fields, style);
+        if (style.Mode == ResizeMode.PatchBudget)
+        {
+            var side = fields["patch_size"] is { } given ? fields.Pixels(given, "patch_size") : style.Size;
+            return new ResizeRule(style.Mode, side, side, filter) { MostPatches = fields["max_num_patches"] is { } most ? fields.Pixels(most, "max_num_patches") : 256 };
+        }
+
         if (fields["size"] is not { } size) return new ResizeRule(style.Mode, style.Size, style.Size, filter);
         if (size.ValueKind == JsonValueKind.Number)
         {

@@ -30,5 +30,20 @@ public sealed class PictureBatch
     }
 
     /// <summary>The model's input [N, 3, H, W]. The caller (or its scope) disposes it.</summary>
+    /// <exception cref="ShapeException">The pictures are of different sizes, as they may be for models of variable resolution.</exception>
     public Tensor ToTensor() => PreparedImage.Stack(_prepared);
+
+    /// <summary>The same in parts of one size each, in order. The caller (or its scope) disposes them.</summary>
+    /// <param name="atOnce">The most pictures of a part; null for no bound.</param>
+    public IReadOnlyList<Tensor> ToTensors(int? atOnce)
+    {
+        var parts = new List<List<PreparedImage>>();
+        foreach (var image in _prepared)
+        {
+            var last = parts.LastOrDefault();
+            if (last is null || last.Count == atOnce || (last[0].Width, last[0].Height) != (image.Width, image.Height)) parts.Add(last = []);
+            last.Add(image);
+        }
+        return [.. parts.Select(PreparedImage.Stack)];
+    }
 }

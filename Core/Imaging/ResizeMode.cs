@@ -17,4 +17,10 @@ public enum ResizeMode
 
     /// <summary>As large as fits into height x width; proportions are kept, both sides rounded to the nearest (halves to even).</summary>
     Fit,
+
+    /// <summary>
+    /// As large as gives at most <see cref="ResizeRule.MostPatches"/> patches of <see cref="ResizeRule.Height"/> pixels a side (SigLIP 2 of variable
+    /// resolution); proportions are kept, both sides rounded up to whole patches.
+    /// </summary>
+    PatchBudget,
 }

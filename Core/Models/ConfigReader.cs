@@ -233,6 +233,9 @@ public sealed class ConfigReader
     /// <summary>Whether the key is there and null.</summary>
     public bool IsNull(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Null;
 
+    /// <summary>Whether the key holds a text.</summary>
+    public bool IsText(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.String;
+
     /// <summary>Whether the key holds an object.</summary>
     public bool IsObject(string key) => _json.TryGetProperty(key, out var value) && value.ValueKind == JsonValueKind.Object;
 

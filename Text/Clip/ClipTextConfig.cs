@@ -38,6 +38,12 @@ public sealed record ClipTextConfig
     /// <summary>Which token stands for the text.</summary>
     public ClipPooling Pooling { get; init; } = ClipPooling.FirstEnd;
 
+    /// <summary>Whether a class token follows the text, which then stands for it (CoCa).</summary>
+    public bool ClassToken { get; init; }
+
+    /// <summary>The id of padding, for <see cref="ClassToken"/>.</summary>
+    public int PadId { get; init; }
+
     /// <summary>The end token's id, for <see cref="ClipPooling.FirstEnd"/>.</summary>
     public int EndId { get; init; } = 49407;
 

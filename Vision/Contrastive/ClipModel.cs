@@ -12,25 +12,26 @@ namespace Prisma.Vision;
 public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
 {
     private readonly ImageTower _vision;
-    private readonly ClipText _text;
+    private readonly TextTower _text;
     private readonly Weight _scale;
     private readonly Weight? _bias;
 
-    /// <summary>Takes over the image tower and declares the rest, without values; both towers must reach the joint space.</summary>
-    public ClipModel(ImageTower vision, ClipTextConfig text, bool logitBias = false)
+    /// <summary>Takes over the towers, which must reach the joint space, and declares the rest, without values.</summary>
+    public ClipModel(ImageTower vision, TextTower text, bool logitBias = false)
     {
         ArgumentNullException.ThrowIfNull(vision);
         ArgumentNullException.ThrowIfNull(text);
-        if (vision.JointWidth != text.Projection || text.Projection == 0)
-            throw new CheckpointException($"The towers project to {vision.JointWidth} and {text.Projection}; both must reach the same joint space.");
+        if (vision.JointWidth != text.JointWidth || text.JointWidth == 0)
+            throw new CheckpointException($"The towers project to {vision.JointWidth} and {text.JointWidth}; both must reach the same joint space.");
         _vision = PartChild(Part.Vision, vision);
-        _text = PartChild(Part.Text, new ClipText(text));
+        _text = PartChild(Part.Text, text);
         _scale = Declare("logit_scale");
         _bias = logitBias ? Declare("logit_bias") : null;
+        InputNames = [.. vision.InputNames, "input_ids", "attention_mask"];
     }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> InputNames { get; } = ["pixel_values", "input_ids", "attention_mask"];
+    public override IReadOnlyList<string> InputNames { get; }
 
     /// <inheritdoc/>
     public double LogitScale => Math.Exp(_scale.Value.to(ScalarType.Float64).item<double>());
@@ -39,7 +40,7 @@ public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
     public double LogitBias => _bias?.Value.to(ScalarType.Float64).item<double>() ?? 0;
 
     /// <inheritdoc/>
-    public int TextContext => _text.Config.Context;
+    public int TextContext => _text.Context;
 
     /// <inheritdoc/>
     public string ReadoutPart => Part.Vision;
@@ -54,7 +55,7 @@ public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
     public Linear? Readout => _vision.Readout;
 
     /// <inheritdoc/>
-    protected override TokenLayout? Layout(ModelInput input) => input.Has("pixel_values") ? _vision.LayoutOf(input["pixel_values"]) : null;
+    protected override TokenLayout? Layout(ModelInput input) => input.Has("pixel_values") ? _vision.LayoutOf(input) : null;
 
     /// <inheritdoc/>
     protected override ModelOutput Forward(ModelInput input, HookRun run)
@@ -65,7 +66,7 @@ public sealed class ClipModel : HookedModel, IImageTextModel, ILogitReadout
         Tensor? images = null, texts = null;
         if (seesImages)
         {
-            var (hidden, pooled, projected) = _vision.Forward(input["pixel_values"], run);
+            var (hidden, pooled, projected) = _vision.Forward(input, run);
             images = nn.functional.normalize(projected ?? pooled!);
             towers.With("vision.last_hidden_state", hidden).With("vision.pooler_output", pooled!);
         }

@@ -44,6 +44,12 @@ public sealed record ClipVisionConfig
     /// <summary>Whether the final norm comes after pooling; then only the pooled state passes it.</summary>
     public bool NormAfterPooling { get; init; }
 
+    /// <summary>The number of learned queries that pool the tokens by attention (CoCa); 0 where a token or the mean is pooled directly.</summary>
+    public int PoolQueries { get; init; }
+
+    /// <summary>The number of heads that they read with.</summary>
+    public int PoolHeads { get; init; } = 8;
+
     /// <summary>The width of the joint embedding; 0 where the tower has no projection.</summary>
     public int Projection { get; init; }
 

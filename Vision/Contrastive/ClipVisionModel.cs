@@ -14,7 +14,7 @@ public sealed class ClipVisionModel : HookedModel, ILogitReadout
     public ClipVisionModel(ImageTower vision) => _vision = Child("", vision);
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
+    public override IReadOnlyList<string> InputNames => _vision.InputNames;
 
     /// <inheritdoc/>
     public string ReadoutPart => "";
@@ -29,12 +29,12 @@ public sealed class ClipVisionModel : HookedModel, ILogitReadout
     public Linear? Readout => _vision.Readout;
 
     /// <inheritdoc/>
-    protected override TokenLayout? Layout(ModelInput input) => _vision.LayoutOf(input["pixel_values"]);
+    protected override TokenLayout? Layout(ModelInput input) => _vision.LayoutOf(input);
 
     /// <inheritdoc/>
     protected override ModelOutput Forward(ModelInput input, HookRun run)
     {
-        var (hidden, pooled, projected) = _vision.Forward(input["pixel_values"], run);
+        var (hidden, pooled, projected) = _vision.Forward(input, run);
         var output = new ModelOutput();
         if (projected is not null) output.With("image_embeds", projected);
         output.With("last_hidden_state", hidden);

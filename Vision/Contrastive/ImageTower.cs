@@ -24,9 +24,12 @@ public abstract class ImageTower : Module
     /// <summary>The token that the head reads; null where it reads the mean of the patches.</summary>
     public abstract int? ReadToken { get; }
 
-    /// <summary>Runs the tower on pixels [B, C, H, W].</summary>
-    public abstract TowerOutput Forward(Tensor pixels, HookRun run);
+    /// <summary>The inputs that the tower takes, the pictures first.</summary>
+    public virtual IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
-    /// <summary>The token grid of a picture.</summary>
-    public abstract TokenLayout LayoutOf(Tensor pixels);
+    /// <summary>Runs the tower on pictures, pixel_values [B, C, H, W] unless it says otherwise.</summary>
+    public abstract TowerOutput Forward(ModelInput input, HookRun run);
+
+    /// <summary>The token grid of the pictures; null where they have not one in common.</summary>
+    public abstract TokenLayout? LayoutOf(ModelInput input);
 }

@@ -75,7 +75,7 @@ internal sealed class SwinBlock : Module
 
     private SwinWindows Windows(int rows, int columns)
     {
-        if (!_padsFirst) return new SwinWindows(rows, columns, _window, _shift, padsFirst: false);
+        if (!_padsFirst || _normsFollow) return new SwinWindows(rows, columns, _window, _shift, _padsFirst);
         if (Math.Min(rows, columns) < _window.Rows)
             throw new ShapeException($"A grid of {rows} × {columns} tokens is smaller than a window of {_window.Rows}; give a larger picture.");
         return new SwinWindows(rows, columns, _window, Math.Min(rows, columns) == _window.Rows ? (0, 0) : _shift, padsFirst: true);

@@ -1,3 +1,5 @@
+using Prisma.Core;
+
 namespace Prisma.Vision;
 
 /// <summary>What of a Swin Transformer's configuration enters the forward pass.</summary>
@@ -19,8 +21,8 @@ public sealed record SwinConfig
     public required IReadOnlyList<(int Rows, int Columns)> Shifts { get; init; }
 
     /// <summary>
-    /// Whether a block pads the grid before it shifts it, and does not shift where one window holds the picture at hand (transformers);
-    /// otherwise it shifts as configured, then pads (timm).
+    /// Whether a block pads the grid before it shifts it (transformers) or after (timm). Swin V1 of transformers moreover does not shift where
+    /// one window holds the picture at hand; all others shift as configured.
     /// </summary>
     public bool PadsFirst { get; init; }
 
@@ -53,4 +55,20 @@ public sealed record SwinConfig
 
     /// <summary>d_model of the last stage.</summary>
     public int LastWidth => Width << (Depths.Count - 1);
+
+    /// <summary>The sides of the windows in pre-training, a number for each stage; 0 where there was no other window before, as everywhere if nothing is said.</summary>
+    internal static IReadOnlyList<int> ReadPretrainedWindows(ConfigReader json, int stages)
+    {
+        var sides = (json.Doubles("pretrained_window_sizes") ?? []).Select(side => (int)side).ToList();
+        json.Require(sides.All(side => side is 0 or > 1), $"'pretrained_window_sizes' is {string.Join(", ", sides)}; expected 0, or 2 and more")
+            .Require(sides.Count == 0 || sides.Count == stages, $"'pretrained_window_sizes' names {sides.Count} stages, 'depths' {stages}");
+        return sides.Count == stages ? sides : [.. Enumerable.Repeat(0, stages)];
+    }
+
+    /// <summary>Adds what the reader of any family must find wrong: heads that do not divide a stage's width.</summary>
+    internal void Check(ConfigReader json)
+    {
+        for (var stage = 0; stage < Heads.Count; stage++)
+            json.Require((Width << stage) % Heads[stage] == 0, $"{Heads[stage]} heads do not divide the width {Width << stage} of stage {stage}");
+    }
 }

@@ -37,14 +37,14 @@ public sealed class TimmTower : ImageTower
     public override int? ReadToken => _trunk.ReadToken;
 
     /// <inheritdoc/>
-    public override TowerOutput Forward(Tensor pixels, HookRun run)
+    public override TowerOutput Forward(ModelInput input, HookRun run)
     {
-        var (features, pooled, logits) = _trunk.Forward(pixels, run);
+        var (features, pooled, logits) = _trunk.Forward(input["pixel_values"], run);
         if (_proj is null || _postHead is null) return new TowerOutput(features, pooled, _config.Trunk.Classes > 0 ? logits : null);
         var x = _hidden is null ? pooled : nn.functional.gelu(_hidden.Forward(pooled));
         return new TowerOutput(features, pooled, _postHead.Pass(_proj.Forward(x), run));
     }
 
     /// <inheritdoc/>
-    public override TokenLayout LayoutOf(Tensor pixels) => _trunk.LayoutOf(pixels);
+    public override TokenLayout? LayoutOf(ModelInput input) => _trunk.LayoutOf(input["pixel_values"]);
 }

@@ -10,7 +10,8 @@ internal sealed class TinyInput : IDisposable
     {
         using var generator = new Generator(11);
         Input = [];
-        foreach (var name in model.InputNames)
+        // Whole pictures need neither of these two.
+        foreach (var name in model.InputNames.Except(["pixel_attention_mask", "spatial_shapes"]))
             Input.Add(name, name switch
             {
                 _ when model is IVideoModel video && name == video.ClipInput =>

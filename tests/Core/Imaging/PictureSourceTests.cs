@@ -1,6 +1,4 @@
 using System.Formats.Tar;
-using Parquet;
-using Parquet.Schema;
 using Prisma.Core;
 using static TorchSharp.torch;
 
@@ -91,15 +89,9 @@ public sealed class PictureSourceTests : IDisposable
     }
 
     [Fact]
-    public async Task A_table_gives_what_its_files_give()
+    public void A_table_gives_what_its_files_give()
     {
-        await Table("train-00000.parquet", [.. _files.Select(File.ReadAllBytes)]);
-        // No scope may be open across an await: it belongs to its thread.
-        CompareTable();
-    }
-
-    private void CompareTable()
-    {
+        PictureTable.Write(_folder["train-00000.parquet"], [.. _files.Select(File.ReadAllBytes)], groups: 2);
         using var scope = NewDisposeScope();
         var (packed, plain) = (new PictureInputs([_folder.Path], s_preprocess), new PictureInputs(_files, s_preprocess));
         Assert.Equal(6, packed.Count);
@@ -110,11 +102,11 @@ public sealed class PictureSourceTests : IDisposable
     }
 
     [Fact]
-    public async Task A_damaged_table_or_row_is_named()
+    public void A_damaged_table_or_row_is_named()
     {
-        var table = await Table("a.parquet", [File.ReadAllBytes(_files[0]), null!]);
+        var table = PictureTable.Write(_folder["a.parquet"], [File.ReadAllBytes(_files[0]), null], groups: 2);
         Assert.Contains("rows without", Assert.Throws<PrismaException>(() => new PictureInputs([table], s_preprocess).Batch([1])).Message, StringComparison.Ordinal);
-        var bytes = await File.ReadAllBytesAsync(table);
+        var bytes = File.ReadAllBytes(table);
         foreach (var cut in new[] { 0, 10, bytes.Length / 2, bytes.Length - 5 })
             Assert.Contains("Parquet table", Assert.Throws<PrismaException>(() => new PictureInputs([_folder.Put("cut.parquet", bytes[..cut])], s_preprocess)).Message, StringComparison.Ordinal);
     }
@@ -133,23 +125,6 @@ public sealed class PictureSourceTests : IDisposable
     }
 
     public void Dispose() => _folder.Dispose();
-
-    // Two groups of rows, in the structure of the hub's image datasets.
-    private async Task<string> Table(string name, byte[][] pictures)
-    {
-        var schema = new ParquetSchema(new StructField("image", new DataField("bytes", typeof(byte[]), isNullable: true), new DataField<string>("path")), new DataField<int>("label"));
-        var columns = schema.GetDataFields();
-        await using var file = File.Create(_folder[name]);
-        await using var writer = await ParquetWriter.CreateAsync(schema, file);
-        for (var group = 0; group < 2; group++)
-        {
-            using var rows = writer.CreateRowGroup();
-            await rows.WriteAsync(columns[0], pictures);
-            await rows.WriteAsync(columns[1], [.. pictures.Select((_, k) => $"{k}.png")]);
-            await rows.WriteAsync<int>(columns[2], new int[pictures.Length].AsMemory());
-        }
-        return _folder[name];
-    }
 
     private string Archive(string name, TarEntryFormat format, bool deep = true)
     {

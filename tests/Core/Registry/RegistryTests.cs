@@ -67,11 +67,26 @@ public sealed class RegistryTests
     [InlineData("open-clip:laion/CLIP-ViT-H-14-laion2B-s32B-b79K", 986.11)]
     [InlineData("open-clip:laion/CLIP-ViT-g-14-laion2B-s34B-b88K", 1366.68)]
     [InlineData("open-clip:laion/CLIP-ViT-bigG-14-laion2B-39B-b160k", 2539.57)]
+    [InlineData("open-clip:laion/CLIP-ViT-B-32-xlm-roberta-base-laion5B-s13B-b90k", 366.12)]
+    [InlineData("open-clip:laion/CLIP-ViT-B-32-roberta-base-laion2B-s12B-b32k", 212.72)]
+    [InlineData("open-clip:laion/CLIP-ViT-H-14-frozen-xlm-roberta-large-laion5B-s13B-b90k", 1193.01)]
     [InlineData("open-clip:timm/eva02_base_patch16_clip_224.merged2b_s8b_b131k", 149.69)]
     [InlineData("open-clip:timm/eva02_large_patch14_clip_336.merged2b_s6b_b61k", 428.08)]
     [InlineData("open-clip:timm/eva02_enormous_patch14_plus_clip_224.laion2b_s9b_b144", 5044.89)]
     [InlineData("open-clip:timm/eva_giant_patch14_clip_224.laion400m_s11b_b41k", 1136.44)]
     public void Open_clip_s_table_is_met(string name, double millions) => Assert.Equal(millions, Registry.Default.FindModel(name)!.Architecture.Parameters!.Value / 1e6, 0.006);
+
+    // Of CoCa open_clip's table has the image tower by itself.
+    [Theory]
+    [InlineData("open-clip:laion/CoCa-ViT-B-32-laion2B-s13B-b90k", 89.16)]
+    [InlineData("open-clip:laion/CoCa-ViT-L-14-laion2B-s13B-b90k", 306.72)]
+    public void Open_clip_s_table_of_image_towers_is_met(string name, double millions)
+    {
+        var entry = Registry.Default.FindModel(name)!;
+        Assert.Equal(millions, entry.Architecture.ImageParameters!.Value / 1e6, 0.006);
+        using var model = Prisma.Models.Outline(entry)!;
+        Assert.Equal(entry.Architecture.ImageParameters, model.Weights.Where(weight => weight.Name.StartsWith("vision.", StringComparison.Ordinal)).Sum(weight => weight.Weight.Count));
+    }
 
     [Fact]
     public void All_that_vit_prisma_lists_are_there()
