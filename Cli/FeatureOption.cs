@@ -11,7 +11,7 @@ namespace Prisma.Cli;
 /// </summary>
 internal static partial class FeatureOption
 {
-    internal static PictureEdit Read(string text, IReadOnlyDictionary<HookSite, ISparseCoder> coders, bool raw)
+    internal static PictureEdit Read(string text, IReadOnlyDictionary<HookSite, ISparseCoder> coders, bool raw, Terminal terminal)
     {
         var match = Form().Match(ShortCodes.Expand(text, ':'));
         if (!match.Success || !int.TryParse(match.Groups["feature"].ValueSpan, NumberStyles.None, CultureInfo.InvariantCulture, out var feature))
@@ -21,7 +21,10 @@ internal static partial class FeatureOption
         var value = double.Parse(match.Groups["value"].ValueSpan, NumberStyles.Float, CultureInfo.InvariantCulture);
         var how = match.Groups["how"].Value;
         if (how == "x") return new PictureEdit(site, new FeatureEdit(feature, FeatureAction.Scale, value));
-        value *= raw ? 1 : UnitOf(site, feature, coders);
+        var unit = raw ? 1 : UnitOf(site, feature, coders);
+        if (unit == 0 && value != 0)
+            terminal.Remark($"'{text}' changes nothing: feature {feature} never fired where its mean was measured, and multiples of that mean are 0. Give the strength as an activation, with --raw.");
+        value *= unit;
         return new PictureEdit(site, how.Length == 0 ? new FeatureEdit(feature, FeatureAction.Set, value) : new FeatureEdit(feature, FeatureAction.Add, how == "-" ? -value : value));
     }
 

@@ -11,7 +11,7 @@ namespace Prisma.Cli;
 internal sealed partial class PictureOptions
 {
     private readonly Option<string> _model;
-    private readonly Option<string[]> _prompt = new("--prompt") { Required = true, HelpName = "TEXT", AllowMultipleArgumentsPerToken = true, Description = "What to draw; one picture for each" };
+    private readonly Option<string[]> _prompt = new("--prompt") { HelpName = "TEXT", AllowMultipleArgumentsPerToken = true, Description = "What to draw; one picture for each" };
     private readonly Option<string?> _negative = new("--negative") { HelpName = "TEXT", Description = "What not to draw, with --guidance above 1" };
     private readonly Option<double> _guidance = new("--guidance") { HelpName = "G", Description = "How far to push away from the negative prompt; up to 1: not at all (default 0, as SDXL-Turbo was trained)" };
     private readonly Option<int> _steps;
@@ -41,24 +41,43 @@ internal sealed partial class PictureOptions
 
     /// <summary>Loads the model; beside sparse coders it stays on the CPU.</summary>
     internal TextToImage Open(ParseResult parsed, Terminal terminal, bool besideCoders = false) => TextToImage.Open(
-        Named.Folder(parsed.GetValue(_model)!, terminal),
-        parsed.GetValue(_scheduler) is { } file ? Scheduler.Open(file) : null,
-        parsed.GetValue(_compute) switch
-        {
-            "float32" => ScalarType.Float32,
-            "bfloat16" => ScalarType.BFloat16,
-            var other => throw new OptionsException($"--compute {other}: expected float32 or bfloat16."),
-        },
+        Folder(parsed, terminal), SchedulerOf(parsed), TypeOf(parsed),
         besideCoders ? Common.CoderDeviceNamed(parsed.GetValue(_device)!) : Common.DeviceNamed(parsed.GetValue(_device)!));
 
+    /// <summary>The model's folder, fetched where it has to be.</summary>
+    internal string Folder(ParseResult parsed, Terminal terminal) => Named.Folder(parsed.GetValue(_model)!, terminal);
+
+    /// <summary>Loads a model that draws without a text.</summary>
+    internal PixelDiffusion OpenPixels(ParseResult parsed, string folder) => PixelDiffusion.Open(folder, SchedulerOf(parsed), TypeOf(parsed), Common.DeviceNamed(parsed.GetValue(_device)!));
+
+    /// <summary>What a model without a text is to draw; given tensors belong to the caller's scope.</summary>
+    internal PixelOptions ReadPixels(ParseResult parsed, int count, IReadOnlyList<int> classes)
+    {
+        foreach (var (name, given) in new[] { ("--prompt", parsed.GetValue(_prompt) is { Length: > 0 }), ("--negative", parsed.GetValue(_negative) is not null), ("--start", parsed.GetValue(_start) is not null), ("--guidance", parsed.GetValue(_guidance) != 0) })
+            if (given) throw new OptionsException($"{name} is for models that draw from a text; this one draws from noise alone.");
+        var (height, width) = Size(parsed.GetValue(_size));
+        return new PixelOptions
+        {
+            Count = count,
+            Classes = classes.Count > 0 ? classes : null,
+            Steps = parsed.GetValue(_steps),
+            Seed = parsed.GetValue(_seed),
+            Height = height,
+            Width = width,
+            Start = Given(parsed.GetValue(_latents), "latents"),
+            Noises = Given(parsed.GetValue(_noise), "noises"),
+            Eta = parsed.GetValue(_eta),
+        };
+    }
+
     /// <summary>What to draw; given tensors belong to the caller's scope.</summary>
-    internal GenerateOptions Read(ParseResult parsed, Terminal terminal)
+    internal GenerateOptions Read(ParseResult parsed, Terminal terminal, IReadOnlyList<string>? more = null)
     {
         if (parsed.GetValue(_negative) is not null && parsed.GetValue(_guidance) <= 1) terminal.Remark("--negative has no effect without guidance: give --guidance above 1.");
         var (height, width) = Size(parsed.GetValue(_size));
         return new GenerateOptions
         {
-            Prompts = parsed.GetValue(_prompt)!,
+            Prompts = (parsed.GetValue(_prompt) ?? []).Concat(more ?? []).ToList() is { Count: > 0 } prompts ? prompts : throw new OptionsException("Say what to draw: give --prompt."),
             Negative = parsed.GetValue(_negative),
             Guidance = parsed.GetValue(_guidance),
             Steps = parsed.GetValue(_steps),
@@ -77,7 +96,7 @@ internal sealed partial class PictureOptions
     /// <summary>Says after each step how far the run is.</summary>
     internal static IProgress<DenoiseStep> Progress(Terminal terminal) => new StepRemarks(terminal);
 
-    private static (int?, int?) Size(string? text)
+    internal static (int?, int?) Size(string? text)
     {
         if (text is null) return (null, null);
         var match = HeightAndWidth().Match(text);
@@ -86,6 +105,15 @@ internal sealed partial class PictureOptions
             ? (height, width)
             : throw new OptionsException($"--size {text}: expected rows and columns such as 512x512.");
     }
+
+    private Scheduler? SchedulerOf(ParseResult parsed) => parsed.GetValue(_scheduler) is { } file ? Scheduler.Open(file) : null;
+
+    private ScalarType TypeOf(ParseResult parsed) => parsed.GetValue(_compute) switch
+    {
+        "float32" => ScalarType.Float32,
+        "bfloat16" => ScalarType.BFloat16,
+        var other => throw new OptionsException($"--compute {other}: expected float32 or bfloat16."),
+    };
 
     private static Tensor? Given(string? file, string name)
     {

@@ -15,7 +15,7 @@ internal static class PictureRecord
         options.Guidance,
         options.Steps,
         options.Seed,
-        seeds = options.Prompts.Select((_, i) => options.Seed + i),
+        seeds = options.Prompts.Select((_, i) => options.SeedOf(i)),
         given_latents = options.Latents is not null,
         given_noises = options.Noises is not null,
         strength = options.Start is null ? (double?)null : options.Strength,

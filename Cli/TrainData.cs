@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Prisma.Diffusion;
 using Prisma.Sae;
 using static TorchSharp.torch;
 
@@ -24,8 +25,9 @@ internal sealed class TrainData : IActivationSource, IDisposable
     public IEnumerable<ActivationBatch> Open(int batchRows, Cursor from, CancellationToken stop) => _source.Open(batchRows, from, stop);
 
     /// <summary>Opens what the options name.</summary>
-    internal static TrainData Open(string? data, string? model, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long? seed, bool downstream)
+    internal static TrainData Open(string? data, string? model, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long? seed, bool downstream, (TextToImage Pipeline, DenoiseInputs Inputs)? drawing = null)
     {
+        if (drawing is { } drawn) return OfPrompts(drawn.Pipeline, drawn.Inputs, images, hooks, seed ?? 0, downstream);
         if (downstream && model is null) throw new OptionsException("--downstream runs the model on: name it with --model.");
         if (data is null == model is null) throw new OptionsException("Name stored activations with --data, or a model with --model, --image and --hook.");
         if (model is not null) return OfModel(model, images, hooks, seed ?? 0, downstream);
@@ -74,6 +76,22 @@ internal sealed class TrainData : IActivationSource, IDisposable
         var sites = model.Find([.. hooks]);
         IActivationSource source = downstream ? new ExampleSource(model, inputs, sites, seed) : new StreamSource(model, inputs, new StreamOptions { Sites = sites, Seed = seed });
         return new TrainData(source, model.Card.Name, model);
+    }
+
+    private static TrainData OfPrompts(TextToImage pipeline, DenoiseInputs inputs, IReadOnlyList<string> images, IReadOnlyList<string> hooks, long seed, bool downstream)
+    {
+        try
+        {
+            if (images.Count > 0 || downstream) throw new OptionsException("--prompts excludes --image and --downstream.");
+            if (hooks.Count == 0) throw new OptionsException("--prompts needs --hook as well.");
+            var sites = pipeline.Unet.Find(hooks);
+            return new TrainData(new StreamSource(pipeline.Unet, inputs, new StreamOptions { Sites = sites, Seed = seed }), pipeline.Unet.Card.Name, pipeline);
+        }
+        catch
+        {
+            pipeline.Dispose();
+            throw;
+        }
     }
 
     // Columns of plain files are no places.

@@ -17,7 +17,7 @@ public sealed class TextToImage : IDisposable
     private readonly PromptEncoder _encoder;
     private readonly LatentCodec _codec;
 
-    private TextToImage(PipelineFolder folder, PromptEncoder encoder, Unet unet, AutoencoderKl vae, Scheduler scheduler)
+    private TextToImage(PipelineFolder folder, PromptEncoder encoder, Unet unet, LatentAutoencoder vae, Scheduler scheduler)
     {
         (_folder, _encoder, Unet, Vae, Scheduler) = (folder, encoder, unet, vae, scheduler);
         _codec = new LatentCodec(vae);
@@ -27,7 +27,7 @@ public sealed class TextToImage : IDisposable
     public Unet Unet { get; }
 
     /// <summary>The autoencoder. Borrowed.</summary>
-    public AutoencoderKl Vae { get; }
+    public LatentAutoencoder Vae { get; }
 
     /// <summary>The scheduler.</summary>
     public Scheduler Scheduler { get; }
@@ -55,7 +55,7 @@ public sealed class TextToImage : IDisposable
             var encoder = PromptEncoder.Open(folder, catalog);
             loaded.Add(encoder);
             var unet = Load<Unet>(catalog, folder["unet"], dtype, loaded);
-            var vae = Load<AutoencoderKl>(catalog, folder["vae"], ScalarType.Float32, loaded);
+            var vae = Load<LatentAutoencoder>(catalog, folder["vae"], ScalarType.Float32, loaded);
             CheckFit(folder, unet.Config, vae.Config);
             if (device is not null)
                 foreach (var model in encoder.Models.Append(unet).Append(vae)) model.To(device);
@@ -87,19 +87,12 @@ public sealed class TextToImage : IDisposable
     public Generation Generate(GenerateOptions options, DenoisePlan? plan = null, IProgress<DenoiseStep>? progress = null)
     {
         ArgumentNullException.ThrowIfNull(options);
-        options.Check(Vae.Config.Factor);
         using var scope = NewDisposeScope();
         using var gradless = no_grad();
-        var (height, width) = SizeOf(options);
-        var schedule = ScheduleOf(options);
-        var begin = BeginOf(options);
-        long[] shape = [options.Prompts.Count, Unet.Config.Inputs, height / Vae.Config.Factor, width / Vae.Config.Factor];
-        var prompt = _encoder.Encode(options.Prompts);
-        var negative = options.Guidance > 1 ? NegativeOf(options, prompt) : null;
-        using var noise = new NoiseSource(options.Seed, shape, options.Noises, options.Steps - begin);
-        var loop = new DenoiseLoop(Unet, schedule, options.Guidance, SizesOf(height, width, shape[0]), plan ?? DenoisePlan.Empty, progress);
-        var start = StartOf(options, shape, schedule, begin, noise, height, width);
-        var (latents, steps) = loop.Run(start, begin, prompt, negative, noise);
+        var run = Prepare(options, plan, progress);
+        using var noise = run.Noise;
+        var (loop, schedule, prompt, negative, begin) = (run.Loop, run.Schedule, run.Prompt, run.Negative, run.Begin);
+        var (latents, steps) = loop.Run(run.Start, begin, prompt, negative, noise);
         return new Generation
         {
             Prompt = prompt.Detached(),
@@ -111,6 +104,45 @@ public sealed class TextToImage : IDisposable
             NegativeCache = loop.NegativeCache,
             Pictures = options.Decodes ? Pictures(latents, options.Tiles) : [],
         };
+    }
+
+    /// <summary>
+    /// What the U-net reads in the first passes of a run that see the prompt, one input a step: for harvesting what its places hold. Their tensors belong to
+    /// no scope; the caller disposes them.
+    /// </summary>
+    /// <param name="options">What to draw.</param>
+    /// <param name="steps">How many of its steps; the last of them is not run.</param>
+    /// <exception cref="OptionsException">An option lies out of range.</exception>
+    internal IReadOnlyList<ModelInput> Inputs(GenerateOptions options, int steps)
+    {
+        using var scope = NewDisposeScope();
+        using var gradless = no_grad();
+        var run = Prepare(options, null, null);
+        using var noise = run.Noise;
+        return run.Loop.Inputs(run.Start, run.Begin, steps, run.Prompt, run.Negative, noise);
+    }
+
+    private PreparedRun Prepare(GenerateOptions options, DenoisePlan? plan, IProgress<DenoiseStep>? progress)
+    {
+        options.Check(Vae.Config.Factor);
+        if (EmbedsGuidance) CheckEmbedded(options);
+        var (height, width) = SizeOf(options);
+        var schedule = Scheduler.Start(options.Steps, options.Eta);
+        var begin = BeginOf(options);
+        long[] shape = [options.Prompts.Count, Unet.Config.Inputs, height / Vae.Config.Factor, width / Vae.Config.Factor];
+        var prompt = _encoder.Encode(options.Prompts);
+        var negative = options.Guidance > 1 && !EmbedsGuidance ? NegativeOf(options, prompt) : null;
+        var noise = new NoiseSource([.. Enumerable.Range(0, options.Prompts.Count).Select(options.SeedOf)], shape, options.Noises, options.Steps - begin);
+        try
+        {
+            var loop = new DenoiseLoop(Unet, schedule, options.Guidance, ToldOf(options, height, width, shape[0]), plan ?? DenoisePlan.Empty, progress);
+            return new PreparedRun(loop, schedule, prompt, negative, noise, begin, StartOf(options, shape, schedule, begin, noise, height, width));
+        }
+        catch
+        {
+            noise.Dispose();
+            throw;
+        }
     }
 
     /// <summary>The pictures of latents in the pipeline's scale, one for each.</summary>
@@ -138,8 +170,9 @@ public sealed class TextToImage : IDisposable
         return model as T ?? throw new CheckpointException($"'{path}' holds a model of the family {model.Card.Family}, which does not belong there.");
     }
 
-    private static void CheckFit(PipelineFolder folder, UnetConfig unet, VaeConfig vae)
+    private static void CheckFit(PipelineFolder folder, UnetConfig unet, LatentConfig vae)
     {
+        if (!unet.ReadsText) throw new CheckpointException($"'{folder.Path}': the U-net reads no text, so no picture can be made from one.");
         if (unet.Inputs != vae.Latents || unet.Outputs != vae.Latents)
             throw new CheckpointException($"'{folder.Path}': the U-net reads {unet.Inputs} and writes {unet.Outputs} channels, the autoencoder's latents have {vae.Latents}. Pipelines with other inputs are not built.");
         if (unet.AddedWidth > 0 != folder.ReadsPenultimate)
@@ -157,11 +190,16 @@ public sealed class TextToImage : IDisposable
         return (options.Height ?? side, options.Width ?? side);
     }
 
-    private Schedule ScheduleOf(GenerateOptions options)
+    /// <summary>
+    /// Whether the U-net reads the guidance's strength as an input (latent consistency models): there is no pass that sees a negative prompt then,
+    /// and one pass a step guides as strongly as two.
+    /// </summary>
+    public bool EmbedsGuidance => Unet.Config.GuidanceWidth > 0;
+
+    private static void CheckEmbedded(GenerateOptions options)
     {
-        if (options.Eta == 0) return Scheduler.Start(options.Steps);
-        var ddim = Scheduler as DdimScheduler ?? throw new OptionsException("A share of fresh noise (eta) is for the DDIM scheduler alone.");
-        return ddim.WithEta(options.Eta).Start(options.Steps);
+        if (options.Negative is not null) throw new OptionsException("This U-net reads the guidance's strength as an input and sees no negative prompt: leave it out.");
+        if (options.Guidance < 1) throw new OptionsException($"This U-net reads the guidance's strength as an input, which must be 1 or more, not {options.Guidance}: latent consistency models were trained with about 3 to 14, and 8.5 is usual.");
     }
 
     private static int BeginOf(GenerateOptions options)
@@ -175,9 +213,18 @@ public sealed class TextToImage : IDisposable
         ? prompt.Zeros()
         : _encoder.Encode([.. Enumerable.Repeat(options.Negative ?? "", options.Prompts.Count)]);
 
-    private Tensor? SizesOf(int height, int width, long batch) => Unet.Config.AddedWidth == 0
-        ? null
-        : tensor(new float[] { height, width, 0, 0, height, width }).expand(batch, 6);
+    // What the U-net is told beside prompt and time step.
+    private ToldUnet ToldOf(GenerateOptions options, int height, int width, long batch) => new(
+        SizesOf(height, width, options.AestheticScore, batch), SizesOf(height, width, options.NegativeAestheticScore, batch),
+        EmbedsGuidance ? GuidanceWaves.Of(tensor((float)options.Guidance), Unet.Config.GuidanceWidth).expand(batch, Unet.Config.GuidanceWidth) : null);
+
+    // SDXL's refiner is told how fine the picture shall be, in place of the size that was aimed at.
+    private Tensor? SizesOf(int height, int width, double aesthetic, long batch)
+    {
+        if (Unet.Config.AddedWidth == 0) return null;
+        float[] sizes = _folder.ReadsAestheticScore ? [height, width, 0, 0, (float)aesthetic] : [height, width, 0, 0, height, width];
+        return tensor(sizes).expand(batch, sizes.Length);
+    }
 
     private Tensor StartOf(GenerateOptions options, long[] shape, Schedule schedule, int begin, NoiseSource noise, int height, int width)
     {
@@ -191,4 +238,6 @@ public sealed class TextToImage : IDisposable
             throw new ShapeException($"The start latents are [{string.Join(", ", given.shape)}]; {shape[0]} prompts at {height}x{width} need [{string.Join(", ", shape)}].");
         return (options.Latents?.to(ScalarType.Float32) ?? noise.Draw()) * schedule.StartSigma;
     }
+
+    private sealed record PreparedRun(DenoiseLoop Loop, Schedule Schedule, PromptEmbedding Prompt, PromptEmbedding? Negative, NoiseSource Noise, int Begin, Tensor Start);
 }

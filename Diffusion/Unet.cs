@@ -29,6 +29,7 @@ public sealed class UnetFamily : ModelFamily<UnetConfig>
         TimeWidth = 16,
         AddedWaves = 4,
         AddedWidth = 6 * 4 + 6,
+        GuidanceWidth = 6,
     };
 
     /// <inheritdoc/>
@@ -53,8 +54,9 @@ public sealed class UnetFamily : ModelFamily<UnetConfig>
 }
 
 /// <summary>
-/// The model of <see cref="UnetFamily"/>: sample [B, C, h, w], timestep (one number, or one per example), encoder_hidden_states
-/// [B, tokens, d] and, where the configuration reads them, text_embeds [B, e] and time_ids [B, n] to a prediction <c>sample</c> [B, C', h, w].
+/// The model of <see cref="UnetFamily"/> and <see cref="PixelUnetFamily"/>: sample [B, C, h, w], timestep (one number, or one per example) and, where the
+/// configuration reads them, encoder_hidden_states [B, tokens, d], text_embeds [B, e] and time_ids [B, n], class_labels [B] and timestep_cond [B, g] (an
+/// embedding of the guidance's strength; left out, nothing is added) to a prediction <c>sample</c> [B, C', h, w].
 /// </summary>
 public sealed class Unet : HookedModel
 {
@@ -63,6 +65,7 @@ public sealed class Unet : HookedModel
     private readonly HookPoint? _addedOut;
     private readonly EmbeddingMlp _time;
     private readonly EmbeddingMlp? _added;
+    private readonly ClassEmbedding? _classes;
     private readonly Placed<Convolution> _first;
     private readonly DownBlock[] _down;
     private readonly MidBlock? _mid;
@@ -76,11 +79,17 @@ public sealed class Unet : HookedModel
     {
         ArgumentNullException.ThrowIfNull(config);
         Config = config;
+        InputNames =
+        [
+            "sample", "timestep",
+            .. Named(config.ReadsText, "encoder_hidden_states"), .. Named(config.AddedWidth > 0, "text_embeds", "time_ids"),
+            .. Named(config.Classes > 0, "class_labels"), .. Named(config.GuidanceWidth > 0, "timestep_cond"),
+        ];
         _activation = Activation.Named(config.Activation);
         _waves = new TimeWaves(config.Channels[0], config.CosineFirst, config.FrequencyShift);
         _sizeWaves = _waves with { Width = config.AddedWaves };
         var embedding = PathChild("", Root, new Embeddings(config));
-        (_time, _added, _wavesOut, _timeOut, _addedOut) = (embedding.Time, embedding.Added, embedding.WavesOut, embedding.TimeOut, embedding.AddedOut);
+        (_time, _added, _classes, _wavesOut, _timeOut, _addedOut) = (embedding.Time, embedding.Added, embedding.Classes, embedding.WavesOut, embedding.TimeOut, embedding.AddedOut);
         _first = PathChild("conv_in", $"{Root}.conv_in", new Placed<Convolution>(new Convolution(config.Inputs, config.Channels[0], config.InKernel, padding: (config.InKernel - 1) / 2)));
         _down = [.. Enumerable.Range(0, config.Channels.Count).Select(i => PathChild($"down_blocks.{i}", $"{Root}.down_blocks.{i}", new DownBlock(config, i)))];
         _mid = config.Mid == UnetMid.None ? null : PathChild("mid_block", $"{Root}.mid_block", new MidBlock(config));
@@ -96,9 +105,7 @@ public sealed class Unet : HookedModel
     public UnetConfig Config { get; }
 
     /// <inheritdoc/>
-    public override IReadOnlyList<string> InputNames => Config.AddedWidth > 0
-        ? ["sample", "timestep", "encoder_hidden_states", "text_embeds", "time_ids"]
-        : ["sample", "timestep", "encoder_hidden_states"];
+    public override IReadOnlyList<string> InputNames { get; }
 
     /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input) => null;
@@ -107,9 +114,9 @@ public sealed class Unet : HookedModel
     protected override ModelOutput Forward(ModelInput input, HookRun run)
     {
         var type = _last.Type;
-        var (x, text) = (input["sample"], input["encoder_hidden_states"]);
+        var (x, text) = (input["sample"], Config.ReadsText ? input["encoder_hidden_states"] : null);
         Check(x, text);
-        (x, text) = (x.to(type), text.to(type));
+        (x, text) = (x.to(type), text?.to(type));
         if (Config.CentresSample) x = 2 * x - 1;
         var time = _activation(Embed(input, x.shape[0], type, run));
         x = _first.Pass(_first.Inner.Forward(x), run);
@@ -130,8 +137,9 @@ public sealed class Unet : HookedModel
         {
             ["sample"] = zeros(1, Config.Inputs, rows, columns),
             ["timestep"] = zeros(1),
-            ["encoder_hidden_states"] = zeros(1, 1, Config.Context[0]),
         };
+        if (Config.ReadsText) input.Add("encoder_hidden_states", zeros(1, 1, Config.Context[0]));
+        if (Config.Classes > 0) input.Add("class_labels", zeros(1, ScalarType.Int64));
         if (Config.AddedWidth == 0) return input;
         var sizes = Math.Min(Sizes, Config.AddedWidth / Config.AddedWaves);
         input.Add("text_embeds", zeros(1, Config.AddedWidth - sizes * Config.AddedWaves));
@@ -146,7 +154,8 @@ public sealed class Unet : HookedModel
         if (steps.shape[0] != 1 && steps.shape[0] != batch)
             throw new ShapeException($"timestep has {steps.shape[0]} numbers for {batch} samples; give one, or one for each.");
         var waves = _wavesOut.Pass(_waves.Of(steps.expand(batch)).to(type), run);
-        var time = _timeOut.Pass(_time.Forward(waves), run);
+        var time = _timeOut.Pass(_time.Forward(waves, Guidance(input, batch, type)), run);
+        if (_classes is not null) time += _classes.Forward(input["class_labels"], batch);
         if (_added is null || _addedOut is null) return time.MoveToOuterDisposeScope();
         var (pooled, sizes) = (input["text_embeds"], input["time_ids"]);
         var wanted = Config.AddedWidth - (pooled.ndim == 2 ? pooled.shape[1] : 0);
@@ -156,15 +165,27 @@ public sealed class Unet : HookedModel
         return (time + _addedOut.Pass(_added.Forward(cat([pooled.to(type), sizeWaves], -1)), run)).MoveToOuterDisposeScope();
     }
 
-    private void Check(Tensor sample, Tensor text)
+    private Tensor? Guidance(ModelInput input, long batch, ScalarType type)
+    {
+        if (Config.GuidanceWidth == 0 || !input.Has("timestep_cond")) return null;
+        var guidance = input["timestep_cond"];
+        return guidance.ndim == 2 && guidance.shape[0] == batch && guidance.shape[1] == Config.GuidanceWidth
+            ? guidance.to(type)
+            : throw new ShapeException($"timestep_cond is [{string.Join(", ", guidance.shape)}]; expected [{batch}, {Config.GuidanceWidth}].");
+    }
+
+    private static string[] Named(bool read, params string[] names) => read ? names : [];
+
+    private void Check(Tensor sample, Tensor? text)
     {
         if (sample.ndim != 4 || sample.shape[1] != Config.Inputs || sample.shape[0] < 1)
             throw new ShapeException($"sample is [{string.Join(", ", sample.shape)}]; expected [batch, {Config.Inputs}, height, width].");
-        if (!sample.is_floating_point() || !text.is_floating_point())
-            throw new ShapeException($"sample holds {sample.dtype} and encoder_hidden_states {text.dtype}; expected floating-point numbers.");
+        if (!sample.is_floating_point() || text?.is_floating_point() == false)
+            throw new ShapeException($"sample holds {sample.dtype}{(text is null ? "" : $" and encoder_hidden_states {text.dtype}")}; expected floating-point numbers.");
         var least = 1L << (Config.Channels.Count - 1);
         if (sample.shape[2] < least || sample.shape[3] < least)
             throw new ShapeException($"sample is {sample.shape[2]}x{sample.shape[3]}; {Config.Channels.Count} levels need sides of at least {least}.");
+        if (text is null) return;
         if (text.ndim != 3 || text.shape[0] != sample.shape[0] || Config.Context.Any(width => width != text.shape[2]))
             throw new ShapeException($"encoder_hidden_states is [{string.Join(", ", text.shape)}]; expected [{sample.shape[0]}, tokens, {string.Join("/", Config.Context.Distinct())}].");
     }

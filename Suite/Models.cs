@@ -53,12 +53,14 @@ public static class Models
     // Pipelines are opened by TextToImage.
     private static bool IsPipeline(RegisteredModel model) => model.Architecture.Family == TextToImage.Family;
 
-    /// <summary>A registered model without weights, for its places and sizes; null where its family is not built or its configuration is not known. Dispose it.</summary>
+    /// <summary>A registered model without weights, for its places and sizes (of a pipeline, its U-net); null where its family is not built or its configuration is not known. Dispose it.</summary>
     public static HookedModel? Outline(RegisteredModel model)
     {
         ArgumentNullException.ThrowIfNull(model);
         var sizes = model.Architecture;
-        return sizes is { Config: { } config, ConfigFile: { } file } && Catalog.Families.FirstOrDefault(family => family.Name == sizes.Family) is { } builder
+        // Of a pipeline the configuration is the U-net's: its places are what one reads and edits.
+        var name = IsPipeline(model) ? new UnetFamily().Name : sizes.Family;
+        return sizes is { Config: { } config, ConfigFile: { } file } && Catalog.Families.FirstOrDefault(family => family.Name == name) is { } builder
             ? builder.Outline(ModelFolder.OfConfig(model.Name, file, config))
             : null;
     }

@@ -11,7 +11,8 @@ internal sealed class GenerateCommand : Verb
     internal override string Name => "generate";
 
     internal override string Description =>
-        "Draws pictures from prompts with a text-to-image model (Stable Diffusion XL and Turbo, Stable Diffusion 1 and 2, in diffusers' layout).\n"
+        "Draws pictures from prompts with a text-to-image model (Stable Diffusion XL and Turbo, Stable Diffusion 1 and 2, latent consistency models, in diffusers' layout),\n"
+        + "or from noise alone with a model that reads no text (DDPM, DDIM).\n"
         + "Example: prisma generate --model sdxl-turbo --prompt 'a red fox' --steps 1 --out pictures --hooks up.0.1 --trace trace.safetensors";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -23,6 +24,9 @@ internal sealed class GenerateCommand : Verb
         command.Options.Add(words);
         command.Options.Add(hooks);
         command.Options.Add(trace);
+        var count = Common.Count(command, "--count", 1, "Of a model without text: how many pictures");
+        var classes = new Option<int[]>("--class") { HelpName = "N", AllowMultipleArgumentsPerToken = true, Description = "Of a model without text that knows classes: one for each picture" };
+        command.Options.Add(classes);
         var output = Common.Out(command, "The folder for the pictures and record.json", required: false);
         var threads = Common.Threads(command);
         var json = Common.Json(command);
@@ -37,6 +41,15 @@ internal sealed class GenerateCommand : Verb
             if (file is not null) AtomicFile.CheckTarget(file, existing);
             if (folder is not null) AtomicFile.CheckTarget(Path.Combine(folder, PictureRecord.FileName), existing);
             using var scope = NewDisposeScope();
+            var source = pictures.Folder(parsed, terminal);
+            if (PixelDiffusion.IsOne(source))
+            {
+                if (parsed.GetValue(words)) throw new OptionsException("--words is for models that draw from a text; this one draws from noise alone.");
+                using var noise = pictures.OpenPixels(parsed, source);
+                var wanted = parsed.GetValue(classes) ?? [];
+                return PixelPictures.Write(noise, pictures.ReadPixels(parsed, wanted.Length > 0 && parsed.GetValue(count) == 1 ? wanted.Length : parsed.GetValue(count), wanted), globs, folder, file, existing, parsed.GetValue(json), terminal);
+            }
+            if (parsed.GetValue(count) != 1 || parsed.GetValue(classes) is { Length: > 0 }) throw new OptionsException("--count and --class are for models that read no text; this one draws a picture for each --prompt.");
             var options = pictures.Read(parsed, terminal);
             using var pipeline = pictures.Open(parsed, terminal);
             var kept = globs.Aggregate(HookPlan.Empty, (plan, glob) => plan.Keep(ShortCodes.Expand(glob)));

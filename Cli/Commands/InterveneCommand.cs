@@ -20,7 +20,7 @@ internal sealed class InterveneCommand : Verb
     internal override void Fill(Command command, Terminal terminal)
     {
         var pictures = new PictureOptions(command);
-        var sae = new Option<string[]>("--sae") { Required = true, HelpName = "[SITE=]FILE|FOLDER", Description = "A sparse coder and the place that it reads (left out where its folder says so): up.0.1=PATH" };
+        var sae = CoderPlaces.Option();
         var feature = new Option<string[]>("--feature") { HelpName = "SITE:FEATURE=CHANGE", Description = "+8 or -8 adds, 3 sets, x0.5 scales, off ablates; in units of the feature's mean activation" };
         var raw = new Option<bool>("--raw") { Description = "Strengths of --feature are activations, not multiples of the mean" };
         var source = new Option<string?>("--from") { HelpName = "TEXT", Description = "A prompt to transplant features from, drawn from the same noise" };
@@ -41,78 +41,50 @@ internal sealed class InterveneCommand : Verb
             var (folder, existing) = (parsed.GetValue(output)!, Common.Existing(parsed.GetValue(force)));
             AtomicFile.CheckTarget(Path.Combine(folder, PictureRecord.FileName), existing);
             using var scope = NewDisposeScope();
-            var coders = new Dictionary<HookSite, ISparseCoder>();
-            try
+            using var places = CoderPlaces.Open(parsed.GetValue(sae)!, terminal);
+            var coders = places.BySite;
+            var edits = (parsed.GetValue(feature) ?? []).Select(text => FeatureOption.Read(text, coders, parsed.GetValue(raw), terminal)).ToList();
+            var transplants = (parsed.GetValue(transplant) ?? []).SelectMany(FeatureOption.ReadPlain).ToList();
+            var ablated = (parsed.GetValue(ablate) ?? []).Select(text => Site.Parse(ShortCodes.Expand(text))).ToList();
+            if (edits.Count + transplants.Count + ablated.Count == 0) throw new OptionsException("Say what to change: --feature, --transplant with --from, or --ablate-block.");
+            var options = pictures.Read(parsed, terminal);
+            using var pipeline = pictures.Open(parsed, terminal, besideCoders: true);
+            var (height, width) = pipeline.SizeOf(options);
+            var changes = new InterventionOptions
             {
-                foreach (var text in parsed.GetValue(sae)!) Add(text, coders, terminal);
-                var edits = (parsed.GetValue(feature) ?? []).Select(text => FeatureOption.Read(text, coders, parsed.GetValue(raw))).ToList();
-                var transplants = (parsed.GetValue(transplant) ?? []).SelectMany(FeatureOption.ReadPlain).ToList();
-                var ablated = (parsed.GetValue(ablate) ?? []).Select(text => Site.Parse(ShortCodes.Expand(text))).ToList();
-                if (edits.Count + transplants.Count + ablated.Count == 0) throw new OptionsException("Say what to change: --feature, --transplant with --from, or --ablate-block.");
-                var options = pictures.Read(parsed, terminal);
-                using var pipeline = pictures.Open(parsed, terminal, besideCoders: true);
-                var (height, width) = pipeline.SizeOf(options);
-                var changes = new InterventionOptions
-                {
-                    Edits = edits,
-                    Transplants = transplants,
-                    Source = parsed.GetValue(source),
-                    Ablated = ablated,
-                    Alone = parsed.GetValue(alone),
-                    Mask = parsed.GetValue(mask) is { } drawn ? DrawnMask.Read(drawn, width, height) : null,
-                    Steps = parsed.GetValue(steps) is { } chosen ? StepRanges.Read(chosen) : null,
-                    Halves = Enum.TryParse<InterventionHalves>(parsed.GetValue(halves), ignoreCase: true, out var half)
-                        ? half
-                        : throw new OptionsException($"--halves {parsed.GetValue(halves)}: expected conditional, both or opposed."),
-                };
-                var intervention = new PictureIntervention(pipeline, coders);
-                using var result = intervention.Run(options, changes, PictureOptions.Progress(terminal));
-                var files = new InterventionPictures(folder, existing);
-                files.Write(result);
-                foreach (var (site, number) in edits.Select(edit => (edit.Site, edit.Edit.Feature)).Concat(transplants).Distinct()) files.WriteMaps(intervention, result, site, number);
-                var record = new
-                {
-                    drawing = PictureRecord.Of(pipeline, options, result.Edited, files.Files),
-                    coders = coders.ToDictionary(pair => pair.Key.ToString(), pair => Provenance.Of(pipeline.Unet, pair.Value.Card)["sae_hash"]),
-                    edits = edits.Select(edit => new { site = edit.Site.ToString(), edit.Edit.Feature, action = edit.Edit.Action.ToString(), value = edit.Edit.Value }),
-                    transplants = transplants.Select(pair => new { site = pair.Site.ToString(), pair.Feature }),
-                    changes.Source,
-                    ablated = ablated.Select(site => site.ToString()),
-                    at_steps = changes.Steps?.Order(),
-                    masked = changes.Mask is not null,
-                    strongest = coders.Keys.ToDictionary(site => site.ToString(), site => options.Prompts.Select((_, i) =>
-                        intervention.Strongest(site, result.Original, i, Shown).Select(pair => new { pair.Feature, pair.Mean }))),
-                };
-                AtomicFile.WriteText(Path.Combine(folder, PictureRecord.FileName), Terminal.ToJson(record) + "\n", existing);
-                if (parsed.GetValue(json)) terminal.Json(record);
-                terminal.Remark($"Wrote {files.Files.Count} pictures to {folder}.");
-                return ExitCode.Good;
-            }
-            finally
+                Edits = edits,
+                Transplants = transplants,
+                Source = parsed.GetValue(source),
+                Ablated = ablated,
+                Alone = parsed.GetValue(alone),
+                Mask = parsed.GetValue(mask) is { } drawn ? DrawnMask.Read(drawn, width, height) : null,
+                Steps = parsed.GetValue(steps) is { } chosen ? StepRanges.Read(chosen) : null,
+                Halves = Enum.TryParse<InterventionHalves>(parsed.GetValue(halves), ignoreCase: true, out var half) && Enum.IsDefined(half)
+                    ? half
+                    : throw new OptionsException($"--halves {parsed.GetValue(halves)}: expected conditional, both or opposed."),
+            };
+            var intervention = new PictureIntervention(pipeline, coders);
+            using var result = intervention.Run(options, changes, PictureOptions.Progress(terminal));
+            var files = new InterventionPictures(folder, existing);
+            files.Write(result);
+            foreach (var (site, number) in edits.Select(edit => (edit.Site, edit.Edit.Feature)).Concat(transplants).Distinct()) files.WriteMaps(intervention, result, site, number);
+            var record = new
             {
-                foreach (var coder in coders.Values) coder.Dispose();
-            }
+                drawing = PictureRecord.Of(pipeline, options, result.Edited, files.Files),
+                coders = places.Hashes(pipeline),
+                edits = edits.Select(edit => new { site = edit.Site.ToString(), edit.Edit.Feature, action = edit.Edit.Action.ToString(), value = edit.Edit.Value }),
+                transplants = transplants.Select(pair => new { site = pair.Site.ToString(), pair.Feature }),
+                changes.Source,
+                ablated = ablated.Select(site => site.ToString()),
+                at_steps = changes.Steps?.Order(),
+                masked = changes.Mask is not null,
+                strongest = coders.Keys.ToDictionary(site => site.ToString(), site => options.Prompts.Select((_, i) =>
+                    intervention.Strongest(site, result.Original, i, Shown).Select(pair => new { pair.Feature, pair.Mean }))),
+            };
+            AtomicFile.WriteText(Path.Combine(folder, PictureRecord.FileName), Terminal.ToJson(record) + "\n", existing);
+            if (parsed.GetValue(json)) terminal.Json(record);
+            terminal.Remark($"Wrote {files.Files.Count} pictures to {folder}.");
+            return ExitCode.Good;
         });
-    }
-
-    // SITE=PATH, or a path whose coder says which place it reads.
-    private static void Add(string text, Dictionary<HookSite, ISparseCoder> coders, Terminal terminal)
-    {
-        var at = text.IndexOf('=', StringComparison.Ordinal);
-        var named = at > 0 && !Path.Exists(text) ? Site.Parse(ShortCodes.Expand(text[..at])) : (HookSite?)null;
-        var coder = Coders.Load(named is null ? text : text[(at + 1)..]);
-        try
-        {
-            var own = coder.Card.Reads.Count == 1 ? coder.Card.Reads[0] : (HookSite?)null;
-            if (named is { } given && own is { } stated && given != stated) throw new OptionsException($"{given} was named, but {coder.Card.Name} reads {stated}.");
-            var site = named ?? own ?? throw new OptionsException($"{coder.Card.Name} does not say which place it reads: write --sae SITE={text}.");
-            if (!coders.TryAdd(site, coder)) throw new OptionsException($"Two coders were given for {site}.");
-        }
-        catch
-        {
-            coder.Dispose();
-            throw;
-        }
-        SaeOptions.Describe(coder.Card, terminal);
     }
 }

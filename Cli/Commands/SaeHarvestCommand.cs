@@ -13,6 +13,7 @@ internal sealed class SaeHarvestCommand : Verb
 
     internal override string Description =>
         "Runs a model over pictures, texts or tensors and stores what its places hold, in shuffled-access shards for training. Stopped or killed, the same command goes on.\n"
+        + "Of a text-to-image model: prisma sae harvest --model sdxl-turbo --prompts prompts.txt --hook up.0.1 --out acts\n"
         + "Example: prisma sae harvest --model weights/demo/vit --image pictures --hook 'blocks.4.hook_resid_post' --out acts --budget 10GB";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -26,6 +27,7 @@ internal sealed class SaeHarvestCommand : Verb
         command.Options.Add(hop);
         var tensors = new Option<string?>("--tensors") { HelpName = "FILE", Description = "Inputs by the reference's argument names (pixel_values, …), one example per step of the first axis" };
         var text = new TextOption(command);
+        var prompts = new PromptFile(command);
         var hooks = new Option<string[]>("--hook") { Required = true, HelpName = "GLOB", AllowMultipleArgumentsPerToken = true, Description = "Places; each becomes a column, * crosses dots" };
         var output = Common.Out(command, "The folder for the shards and their index");
         var tokens = new Option<string>("--tokens") { HelpName = "all|cls|spatial|no-special", DefaultValueFactory = _ => "all", Description = "Which tokens become rows" };
@@ -46,11 +48,16 @@ internal sealed class SaeHarvestCommand : Verb
             var (chosen, stored) = (TokensNamed(parsed.GetValue(tokens)!), Common.TypeNamed(parsed.GetValue(dtype)!));
             long? most = parsed.GetValue(budget) is { } size ? ByteSize.Parse(size) : null;
             var modelFolder = Named.Folder(parsed.GetValue(model)!, terminal);
-            using var loaded = Models.Load(modelFolder, parsed.GetValue(family));
-            loaded.To(Common.DeviceNamed(parsed.GetValue(device)!));
+            var drawing = prompts.Open(parsed, modelFolder, Common.DeviceNamed(parsed.GetValue(device)!));
+            using var pipeline = drawing?.Pipeline;
+            if (drawing is not null && (text.IsGiven(parsed) || parsed.GetValue(tensors) is not null || parsed.GetValue(images) is { Length: > 0 }))
+                throw new OptionsException("--prompts excludes --image, --text and --tensors: one harvest has one kind of input.");
+            using var alone = pipeline is null ? Models.Load(modelFolder, parsed.GetValue(family)) : null;
+            HookedModel loaded = pipeline is null ? alone! : pipeline.Unet;
+            alone?.To(Common.DeviceNamed(parsed.GetValue(device)!));
             var options = new HarvestOptions
             {
-                Sites = loaded.Find(parsed.GetValue(hooks)!),
+                Sites = loaded.Find(parsed.GetValue(hooks)!.Select(ShortCodes.Expand)),
                 Tokens = chosen,
                 Dtype = stored,
                 RowsPerShard = parsed.GetValue(rows),
@@ -58,7 +65,7 @@ internal sealed class SaeHarvestCommand : Verb
                 Seed = parsed.GetValue(seed),
                 Budget = most,
             };
-            var inputs = text.Open(parsed, modelFolder, loaded) is { } texts
+            var inputs = drawing is { Inputs: var drawn } ? drawn : text.Open(parsed, modelFolder, loaded) is { } texts
                 ? parsed.GetValue(tensors) is null && parsed.GetValue(images) is not { Length: > 0 } ? texts : throw new OptionsException("--text excludes --image and --tensors: one harvest has one kind of input.")
                 : loaded is IVideoModel video && parsed.GetValue(tensors) is null && parsed.GetValue(images) is { Length: > 0 } videos
                 ? new ClipInputs(videos, Preprocess.Load(modelFolder), video, clips.Read(parsed, loaded), parsed.GetValue(hop))
@@ -78,7 +85,7 @@ internal sealed class SaeHarvestCommand : Verb
 
     private static IModelInputs Inputs(string? tensors, string[] pictures, string folder) => (tensors, pictures.Length) switch
     {
-        (null, 0) => throw new OptionsException("Name pictures with --image, texts with --text, or a file of tensors with --tensors."),
+        (null, 0) => throw new OptionsException("Name pictures with --image, texts with --text, prompts with --prompts, or a file of tensors with --tensors."),
         (null, _) => new PictureInputs(pictures, Preprocess.Load(folder)),
         ({ } file, 0) => new TensorInputs(TensorSource.Open(file)),
         _ => throw new OptionsException("--image and --tensors exclude each other: one harvest has one kind of input."),

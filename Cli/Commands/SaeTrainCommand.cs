@@ -24,6 +24,7 @@ internal sealed class SaeTrainCommand : Verb
         var data = new Option<string?>("--data") { HelpName = "FOLDER|FILE", Description = "Harvested shards, or a file with matrices [rows, d] (with --init: batch.0, batch.1, … or x [+ y])" };
         var model = Common.Model(command, required: false);
         var images = Common.Images(command, required: false);
+        var prompts = new PromptFile(command);
         var downstream = new Option<bool>("--downstream") { Description = "With --model: take whole examples, so that coders can learn from the model's output (end_to_end) or gradients (columns PLACE.gradient)" };
         images.Description += "; lists of files (.txt), tar archives (WebDataset) and Parquet tables too";
         var hook = new Option<string?>("--hook") { HelpName = "PLACE", Description = "What the coder reads: a place, or a matrix of the file" };
@@ -40,6 +41,8 @@ internal sealed class SaeTrainCommand : Verb
         var hyper = new Option<string?>("--hyper") { HelpName = "FILE", Description = "With --init: the reference's trainer and hyperparameters" };
         var inOrder = new Option<bool>("--no-shuffle") { Description = "Take rows in their own order" };
         var layout = new Option<string>("--to") { HelpName = "LAYOUT", DefaultValueFactory = _ => "prisma-sae/1", Description = "The layout of the finished coders" };
+        var statistics = new Option<long>("--statistics") { HelpName = "ROWS", Description = "At the end, measure over so many rows how strongly each feature fires: the unit of 'intervene --feature'" };
+        command.Options.Add(statistics);
         var output = Common.Out(command, "The run's folder");
         foreach (var option in new Option[] { config, data, downstream, hook, target, arch, preset, k, features, expansion, rate, steps, batch, start, hyper, inOrder, layout }) command.Options.Add(option);
         var seed = Common.Seed(command);
@@ -55,16 +58,18 @@ internal sealed class SaeTrainCommand : Verb
                 Trace(init, Needed(parsed, data), Needed(parsed, hyper), parsed.GetValue(preset), parsed.GetValue(steps), folder, Common.Existing(parsed.GetValue(force)), terminal);
                 return Task.FromResult(ExitCode.Good);
             }
+            var modelFolder = parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null;
+            if (prompts.IsGiven(parsed) && (modelFolder is null || parsed.GetValue(data) is not null)) throw new OptionsException("--prompts draws with a model: name it with --model, without --data.");
             using var source = TrainData.Open(
-                parsed.GetValue(data), parsed.GetValue(model) is { } named ? Named.Folder(named, terminal) : null, parsed.GetValue(images) ?? [], Hooks(parsed),
-                parsed.GetValue(inOrder) ? null : parsed.GetValue(seed), parsed.GetValue(downstream));
+                parsed.GetValue(data), modelFolder, parsed.GetValue(images) ?? [], Hooks(parsed),
+                parsed.GetValue(inOrder) ? null : parsed.GetValue(seed), parsed.GetValue(downstream), modelFolder is null ? null : prompts.Open(parsed, modelFolder));
             var run = RunConfig.Read(parsed.GetValue(config) is { } file ? TrainJson.Open(file) : FromOptions(parsed), source.Columns);
             using var work = Interruption.Begin(stop);
             IReadOnlyList<TrainMeasurement> measured;
             try
             {
                 measured = TrainFolder.Run(folder, run, source, source.Card, parsed.GetValue(layout)!, Common.Existing(parsed.GetValue(force)),
-                    new TrainConsole(terminal), work.Token, sofar => TrainPage.Save(folder, sofar));
+                    new TrainConsole(terminal), work.Token, sofar => TrainPage.Save(folder, sofar), parsed.GetValue(statistics));
             }
             catch (OperationCanceledException) when (work.Token.IsCancellationRequested)
             {
@@ -79,7 +84,7 @@ internal sealed class SaeTrainCommand : Verb
             return Task.FromResult(ExitCode.Good);
         });
 
-        List<string> Hooks(ParseResult parsed) => [.. new[] { parsed.GetValue(hook), parsed.GetValue(target) }.OfType<string>()];
+        List<string> Hooks(ParseResult parsed) => [.. new[] { parsed.GetValue(hook), parsed.GetValue(target) }.OfType<string>().Select(ShortCodes.Expand)];
 
         JsonObject FromOptions(ParseResult parsed)
         {
@@ -87,9 +92,9 @@ internal sealed class SaeTrainCommand : Verb
             var coder = new JsonObject { ["name"] = "coder", ["optimizer"] = new JsonObject(), ["options"] = new JsonObject() };
             if (parsed.GetValue(preset) is { } named) coder["preset"] = named;
             if (parsed.GetValue(arch) is { } architecture) coder["architecture"] = architecture;
-            if (parsed.GetValue(hook) is { } reads) coder["reads"] = reads;
+            if (parsed.GetValue(hook) is { } reads) coder["reads"] = ShortCodes.Expand(reads);
             if (parsed.GetValue(downstream) && parsed.GetValue(hook) is { } place) coder["gradients"] = place + ".gradient";
-            if (parsed.GetValue(target) is { } writes) (coder["writes"], coder["options"]!["input_bias"]) = (writes, "none");
+            if (parsed.GetValue(target) is { } writes) (coder["writes"], coder["options"]!["input_bias"]) = (ShortCodes.Expand(writes), "none");
             if (parsed.GetValue(features) is { } number) coder["features"] = number;
             if (parsed.GetValue(expansion) is { } times) coder["expansion"] = times;
             if (parsed.GetValue(k) is { } active) coder["options"]!["k"] = active;

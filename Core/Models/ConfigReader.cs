@@ -39,7 +39,7 @@ public sealed class ConfigReader
     {
         if (Take(key, fallback is null) is not { } value) return fallback ?? 1;
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number) && number > 0) return number;
-        _faults.Add($"'{key}' is {value.GetRawText()}, not a positive whole number");
+        _faults.Add($"'{key}' is {Said(value)}, not a positive whole number");
         return 1;
     }
 
@@ -48,7 +48,7 @@ public sealed class ConfigReader
     {
         if (Take(key, required: false) is not { } value) return fallback;
         if (value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out var number)) return number;
-        _faults.Add($"'{key}' is {value.GetRawText()}, not a whole number");
+        _faults.Add($"'{key}' is {Said(value)}, not a whole number");
         return fallback;
     }
 
@@ -70,7 +70,7 @@ public sealed class ConfigReader
         if (Take(key, required: false) is not { } list) return fallback;
         if (list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) && number > 0))
             return [.. list.EnumerateArray().Select(item => item.GetInt32())];
-        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of positive whole numbers");
+        _faults.Add($"'{key}' is {Said(list)}, not a list of positive whole numbers");
         return fallback;
     }
 
@@ -85,7 +85,7 @@ public sealed class ConfigReader
         var pair = Take(key, required: true)!.Value;
         if (pair.GetArrayLength() == 2 && pair.EnumerateArray().All(side => side.ValueKind == JsonValueKind.Number && side.TryGetInt32(out var pixels) && pixels > 0))
             return (pair[0].GetInt32(), pair[1].GetInt32());
-        _faults.Add($"'{key}' is {pair.GetRawText()}, not a pair of positive whole numbers");
+        _faults.Add($"'{key}' is {Said(pair)}, not a pair of positive whole numbers");
         return (fallback, fallback);
     }
 
@@ -94,7 +94,7 @@ public sealed class ConfigReader
     {
         if (Take(key, fallback is null) is not { } value) return fallback ?? 1;
         if (value.ValueKind == JsonValueKind.Number && value.TryGetDouble(out var number) && double.IsFinite(number)) return number;
-        _faults.Add($"'{key}' is {value.GetRawText()}, not a number");
+        _faults.Add($"'{key}' is {Said(value)}, not a number");
         return 1;
     }
 
@@ -103,7 +103,7 @@ public sealed class ConfigReader
     {
         if (Take(key, fallback is null) is not { } value) return fallback ?? false;
         if (value.ValueKind is JsonValueKind.True or JsonValueKind.False) return value.GetBoolean();
-        _faults.Add($"'{key}' is {value.GetRawText()}, not true or false");
+        _faults.Add($"'{key}' is {Said(value)}, not true or false");
         return false;
     }
 
@@ -112,7 +112,7 @@ public sealed class ConfigReader
     {
         if (Take(key, fallback is null) is not { } value) return fallback ?? "";
         if (value.ValueKind == JsonValueKind.String) return value.GetString()!;
-        _faults.Add($"'{key}' is {value.GetRawText()}, not a text");
+        _faults.Add($"'{key}' is {Said(value)}, not a text");
         return "";
     }
 
@@ -138,8 +138,31 @@ public sealed class ConfigReader
         var list = Take(key, required: true)!.Value;
         var numbers = list.EnumerateArray().Select(item => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number : 0).ToArray();
         if (numbers.Length == count && numbers.All(number => number > 0)) return numbers;
-        _faults.Add($"'{key}' is {list.GetRawText()}, not {count} positive whole numbers");
+        _faults.Add($"'{key}' is {Said(list)}, not {count} positive whole numbers");
         return [.. Enumerable.Repeat(1, count)];
+    }
+
+    /// <summary>For each of several blocks a positive whole number or a list of such: one number for all, or a list of that length. A number comes as a list of one.</summary>
+    public IReadOnlyList<IReadOnlyList<int>> IntsOrLists(string key, int count, int? fallback = null)
+    {
+        if (!IsList(key)) return [.. Enumerable.Repeat<IReadOnlyList<int>>([Int(key, fallback)], count)];
+        var list = Take(key, required: true)!.Value;
+        var found = list.EnumerateArray().Select(int[] (item) => item.ValueKind == JsonValueKind.Array ? [.. item.EnumerateArray().Select(Positive)] : [Positive(item)]).ToArray();
+        if (found.Length == count && found.All(numbers => numbers.Length > 0 && numbers.All(number => number > 0))) return found;
+        _faults.Add($"'{key}' is {Said(list)}, not {count} positive whole numbers or lists of them");
+        return [.. Enumerable.Repeat<IReadOnlyList<int>>([1], count)];
+
+        static int Positive(JsonElement item) => item.ValueKind == JsonValueKind.Number && item.TryGetInt32(out var number) ? number : 0;
+    }
+
+    /// <summary>A truth value for each of several blocks: a list of that length, or one value for all.</summary>
+    public IReadOnlyList<bool> Bools(string key, int count, bool fallback)
+    {
+        if (!IsList(key)) return [.. Enumerable.Repeat(Bool(key, fallback), count)];
+        var list = Take(key, required: true)!.Value;
+        if (list.GetArrayLength() == count && list.EnumerateArray().All(item => item.ValueKind is JsonValueKind.True or JsonValueKind.False)) return [.. list.EnumerateArray().Select(item => item.GetBoolean())];
+        _faults.Add($"'{key}' is {Said(list)}, not {count} times true or false");
+        return [.. Enumerable.Repeat(fallback, count)];
     }
 
     /// <summary>A list of numbers; null where the key is missing or null.</summary>
@@ -148,7 +171,7 @@ public sealed class ConfigReader
         if (Take(key, required: false) is not { } list) return null;
         if (list.ValueKind == JsonValueKind.Array && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.Number))
             return [.. list.EnumerateArray().Select(item => item.GetDouble())];
-        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of numbers");
+        _faults.Add($"'{key}' is {Said(list)}, not a list of numbers");
         return null;
     }
 
@@ -158,7 +181,7 @@ public sealed class ConfigReader
         if (Take(key, required: false) is not { } list) return fallback;
         if (list.ValueKind == JsonValueKind.Array && list.GetArrayLength() > 0 && list.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
             return [.. list.EnumerateArray().Select(item => item.GetString()!)];
-        _faults.Add($"'{key}' is {list.GetRawText()}, not a list of texts");
+        _faults.Add($"'{key}' is {Said(list)}, not a list of texts");
         return fallback;
     }
 
@@ -168,7 +191,7 @@ public sealed class ConfigReader
         foreach (var key in keys)
         {
             _used.Add(key);
-            if (IsSwitchedOn(key)) _faults.Add($"'{key}' = {_json.GetProperty(key).GetRawText()} is not built");
+            if (IsSwitchedOn(key)) _faults.Add($"'{key}' = {Said(_json.GetProperty(key))} is not built");
         }
         return this;
     }
@@ -200,7 +223,7 @@ public sealed class ConfigReader
         if (Take(key, required: false) is not { } value) return null;
         if (value.ValueKind == JsonValueKind.Array && value.EnumerateArray().All(item => item.ValueKind == JsonValueKind.String))
             return [.. value.EnumerateArray().Select(item => item.GetString()!)];
-        _faults.Add($"'{key}' is {value.GetRawText()}, not a list of texts");
+        _faults.Add($"'{key}' is {Said(value)}, not a list of texts");
         return null;
     }
 
@@ -232,7 +255,7 @@ public sealed class ConfigReader
     {
         foreach (var property in _json.EnumerateObject())
             if (property.Value.ValueKind == JsonValueKind.Number && !_used.Contains(property.Name) && !s_common.Contains(property.Name))
-                _faults.Add($"'{property.Name}' = {property.Value.GetRawText()} is a number this family does not know; it may change what the model computes");
+                _faults.Add($"'{property.Name}' = {Said(property.Value)} is a number this family does not know; it may change what the model computes");
         Check();
     }
 
@@ -241,7 +264,7 @@ public sealed class ConfigReader
     public void FinishStrictly()
     {
         foreach (var property in _json.EnumerateObject())
-            if (!_used.Contains(property.Name) && IsSwitchedOn(property.Name)) _faults.Add($"the option '{property.Name}' = {property.Value.GetRawText()} is not known");
+            if (!_used.Contains(property.Name) && IsSwitchedOn(property.Name)) _faults.Add($"the option '{property.Name}' = {Said(property.Value)} is not known");
         Check();
     }
 
@@ -251,6 +274,9 @@ public sealed class ConfigReader
     {
         if (_faults.Count > 0) throw new CheckpointException($"{_where}: {string.Join("; ", _faults)}.");
     }
+
+    // In one line, however the file breaks it.
+    private static string Said(JsonElement value) => string.Join(' ', value.GetRawText().Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
 
     private JsonElement? Take(string key, bool required)
     {

@@ -7,6 +7,8 @@ public sealed class ModelFolder
 {
     private const string HookedConfig = "hooked_config.json";
 
+    private const string EncoderEnding = "_encoder.pth", DecoderEnding = "_decoder.pth";
+
     private static readonly string[] s_huggingFace =
         ["model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json"];
 
@@ -52,6 +54,9 @@ public sealed class ModelFolder
     /// <summary>The weights' path, or null where the folder has none.</summary>
     public string? WeightsFile { get; }
 
+    /// <summary>Whether the folder is an encoder's and a decoder's file without a configuration (<c>NAME_encoder.pth</c>, <c>NAME_decoder.pth</c>).</summary>
+    public bool IsCoderPair => ConfigFile.Length == 0 && WeightsFile?.EndsWith(EncoderEnding, StringComparison.Ordinal) == true;
+
     /// <summary>The configuration's <c>model_type</c>, or empty.</summary>
     public string ModelType => TextOf("model_type");
 
@@ -79,12 +84,14 @@ public sealed class ModelFolder
         var openClip = Candidate(path, "open_clip_config.json", s_openClip);
         var (file, weights) = (plain, openClip) switch
         {
+            (null, null) when Pair(path) is { } pair => (EncoderEnding, pair),
             (null, null) => throw new CheckpointException($"'{path}' has neither config.json nor open_clip_config.json."),
             ({ } only, null) => only,
             (null, { } only) => only,
             ({ Weights: null }, { Weights: not null } other) => other,
             ({ } first, _) => first,
         };
+        if (file == EncoderEnding) return new ModelFolder(path, "", JsonSerializer.SerializeToElement(new { }), weights);
         using var document = Parse(System.IO.Path.Combine(path, file));
         if (document.RootElement.ValueKind != JsonValueKind.Object)
             throw new CheckpointException($"'{System.IO.Path.Combine(path, file)}' holds no JSON object but {document.RootElement.ValueKind.ToString().ToLowerInvariant()}; a configuration is an object.");
@@ -106,7 +113,9 @@ public sealed class ModelFolder
     /// <summary>Opens the weights.</summary>
     /// <exception cref="CheckpointException">There are none, or they are damaged.</exception>
     public TensorSource OpenWeights() => WeightsFile is { } file
-        ? TensorSource.Open(file)
+        ? IsCoderPair
+            ? TensorSource.Open(file).Beside(TensorSource.Open(file[..^EncoderEnding.Length] + DecoderEnding), "encoder.", "decoder.")
+            : TensorSource.Open(file)
         : throw new CheckpointException(Variants() is { Length: > 0 } variants
             ? $"'{Path}' has its weights only as {string.Join(", ", variants)}, a variant of other precision, which is not chosen silently. Rename it to {variants[0].Replace($".{VariantOf(variants[0])}.", ".", StringComparison.Ordinal)} if it is meant."
             : $"'{Path}' has no weights: expected one of {string.Join(", ", ConfigFile == "open_clip_config.json" ? s_openClip : ClassName.Length > 0 ? s_diffusers : s_huggingFace)}.");
@@ -128,6 +137,14 @@ public sealed class ModelFolder
     {
         var parts = file.Split('.');
         return parts is [var stem, var variant, var ending] && s_huggingFace.Concat(s_diffusers).Contains($"{stem}.{ending}") ? variant : "";
+    }
+
+    private static string? Pair(string path)
+    {
+        var pairs = Directory.EnumerateFiles(path, "*" + EncoderEnding).Where(file => File.Exists(file[..^EncoderEnding.Length] + DecoderEnding)).Order(StringComparer.Ordinal).ToList();
+        return pairs.Count < 2
+            ? pairs.FirstOrDefault()
+            : throw new CheckpointException($"'{path}' has {pairs.Count} autoencoders ({string.Join(", ", pairs.Select(System.IO.Path.GetFileName))}). Put the two files of the one that is meant into a folder of their own.");
     }
 
     // A configuration of a hooked model without weights of its own names the folder it was converted from.

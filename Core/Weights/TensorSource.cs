@@ -107,6 +107,13 @@ public class TensorSource : IDisposable
         return new TensorSource(Path, Format, below, Metadata, this);
     }
 
+    /// <summary>The tensors of two files in one, each file's behind a prefix of its own. Takes ownership of both.</summary>
+    public TensorSource Beside(TensorSource other, string ownPrefix, string otherPrefix)
+    {
+        ArgumentNullException.ThrowIfNull(other);
+        return new TensorSource(Path, Format, [.. Tensors.Select(tensor => tensor.Renamed(ownPrefix + tensor.Name)), .. other.Tensors.Select(tensor => tensor.Renamed(otherPrefix + tensor.Name))], Metadata, this, other);
+    }
+
     /// <inheritdoc/>
     public void Dispose()
     {

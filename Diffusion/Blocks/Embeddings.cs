@@ -8,8 +8,9 @@ internal sealed class Embeddings : Module
     internal Embeddings(UnetConfig config)
     {
         WavesOut = Point(Site.TimeWaves);
-        Time = Child("time_embedding", new EmbeddingMlp(config.Channels[0], config.TimeWidth, config.Activation));
+        Time = Child("time_embedding", new EmbeddingMlp(config.Channels[0], config.TimeWidth, config.Activation, config.GuidanceWidth));
         TimeOut = Point(Site.TimeEmbedding);
+        if (config.Classes > 0) Classes = Child("class_embedding", new ClassEmbedding(config.Classes, config.TimeWidth));
         if (config.AddedWidth == 0) return;
         Added = Child("add_embedding", new EmbeddingMlp(config.AddedWidth, config.TimeWidth, "silu"));  // the reference's default, whatever act_fn says
         AddedOut = Point(Site.AddedEmbedding);
@@ -20,6 +21,8 @@ internal sealed class Embeddings : Module
     internal EmbeddingMlp Time { get; }
 
     internal HookPoint TimeOut { get; }
+
+    internal ClassEmbedding? Classes { get; }
 
     internal EmbeddingMlp? Added { get; }
 

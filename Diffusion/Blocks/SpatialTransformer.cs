@@ -22,6 +22,9 @@ internal sealed record SpatialTransformerOptions
 
     internal bool Upcast { get; init; }
 
+    /// <summary>The first attention of each layer reads the text too, in place of the cells.</summary>
+    internal bool ReadsTextTwice { get; init; }
+
     /// <summary>The width of one head.</summary>
     internal int HeadWidth => Channels / Heads;
 }
@@ -29,7 +32,7 @@ internal sealed record SpatialTransformerOptions
 /// <summary>
 /// A stack of transformer layers over the cells of [B, C, h, w], added to what it read: the places that sparse coders of U-nets are trained on.
 /// </summary>
-internal sealed class SpatialTransformer : Module
+internal sealed class SpatialTransformer : CellMixer
 {
     private const double Eps = 1e-6;
 
@@ -54,8 +57,9 @@ internal sealed class SpatialTransformer : Module
         _out = Point(Site.ModuleOut);
     }
 
-    internal Tensor Forward(Tensor x, Tensor text, HookRun run)
+    internal override Tensor Forward(Tensor x, Tensor? text, HookRun run)
     {
+        ArgumentNullException.ThrowIfNull(text);
         using var scope = NewDisposeScope();
         x = _in.Pass(x, run);
         var (height, width) = (x.shape[2], x.shape[3]);

@@ -12,14 +12,26 @@ public sealed record GenerateOptions
     /// <summary>What the pictures shall not show, with guidance; null for the pipeline's way without one.</summary>
     public string? Negative { get; init; }
 
-    /// <summary>How far predictions are pushed from the negative prompt's; up to 1 there is none. 0, as SDXL-Turbo was trained.</summary>
+    /// <summary>How far predictions are pushed from the negative prompt's; up to 1 there is none. 0, as SDXL-Turbo was trained. Some U-nets read it as an input, see <see cref="TextToImage.EmbedsGuidance"/>.</summary>
     public double Guidance { get; init; }
+
+    /// <summary>What SDXL's refiner is told of how fine the picture is, 1 to 10; other U-nets read none.</summary>
+    public double AestheticScore { get; init; } = 6;
+
+    /// <summary>The same in passes that see the negative prompt.</summary>
+    public double NegativeAestheticScore { get; init; } = 2.5;
 
     /// <summary>Steps of the scheduler.</summary>
     public int Steps { get; init; } = 1;
 
     /// <summary>Picture i draws its noise from seed + i, so that it does not depend on the others.</summary>
     public long Seed { get; init; }
+
+    /// <summary>The seed of each picture, where they do not follow from <see cref="Seed"/>.</summary>
+    public IReadOnlyList<long>? Seeds { get; init; }
+
+    /// <summary>The seed of one picture.</summary>
+    public long SeedOf(int picture) => Seeds is { } own ? own[picture] : Seed + picture;
 
     /// <summary>Rows of the picture; null for the size that the U-net was trained on.</summary>
     public int? Height { get; init; }
@@ -54,6 +66,7 @@ public sealed record GenerateOptions
     {
         var faults = new List<string>();
         if (Prompts.Count == 0) faults.Add("at least one prompt is needed");
+        if (Seeds is { } seeds && seeds.Count != Prompts.Count) faults.Add($"{seeds.Count} seeds were given for {Prompts.Count} prompts");
         if (!double.IsFinite(Guidance)) faults.Add("guidance must be a finite number");
         if (Height is { } rows && (rows < factor || rows % factor != 0)) faults.Add($"the height {rows} is no multiple of {factor}");
         if (Width is { } columns && (columns < factor || columns % factor != 0)) faults.Add($"the width {columns} is no multiple of {factor}");

@@ -4,7 +4,7 @@ using static TorchSharp.torch;
 namespace Prisma.Diffusion;
 
 /// <summary>
-/// The random numbers of a run: given ones, or a generator of its own for each picture, drawn on the CPU in the order of the reference: start
+/// The random numbers of a run: given ones, or a generator of its own for each picture, one for each seed, drawn on the CPU in the order of the reference: start
 /// noise first, then each step's.
 /// </summary>
 internal sealed class NoiseSource : IDisposable
@@ -13,12 +13,12 @@ internal sealed class NoiseSource : IDisposable
     private readonly Tensor? _steps;
     private readonly Generator[] _generators;
 
-    internal NoiseSource(long seed, long[] shape, Tensor? steps, int count)
+    internal NoiseSource(IReadOnlyList<long> seeds, long[] shape, Tensor? steps, int count)
     {
         if (steps is not null && !steps.shape.AsSpan().SequenceEqual([count, .. shape]))
             throw new ShapeException($"The steps' noises are [{string.Join(", ", steps.shape)}]; {count} steps of latents [{string.Join(", ", shape)}] need [{string.Join(", ", [count, .. shape])}].");
         (_shape, _steps) = (shape, steps);
-        _generators = [.. Enumerable.Range(0, (int)shape[0]).Select(i => new Generator(unchecked((ulong)(seed + i))))];
+        _generators = [.. seeds.Select(seed => new Generator(unchecked((ulong)seed)))];
     }
 
     internal Tensor Draw() => Draw(_shape);

@@ -15,10 +15,12 @@ internal sealed class PipelineFolder
         ["StableDiffusionXLImg2ImgPipeline"] = true,
         ["StableDiffusionPipeline"] = false,
         ["StableDiffusionImg2ImgPipeline"] = false,
+        ["LatentConsistencyModelPipeline"] = false,
+        ["LatentConsistencyModelImg2ImgPipeline"] = false,
     };
 
-    private PipelineFolder(string path, string kind, bool zeros, IReadOnlyList<string> encoders) =>
-        (Path, Kind, ZerosForNoNegative, TextEncoders) = (path, kind, zeros, encoders);
+    private PipelineFolder(string path, string kind, bool zeros, bool scores, IReadOnlyList<string> encoders) =>
+        (Path, Kind, ZerosForNoNegative, ReadsAestheticScore, TextEncoders) = (path, kind, zeros, scores, encoders);
 
     internal string Path { get; }
 
@@ -30,6 +32,9 @@ internal sealed class PipelineFolder
 
     /// <summary>Whether a missing negative prompt means embeddings of zeros.</summary>
     internal bool ZerosForNoNegative { get; }
+
+    /// <summary>Whether the U-net is told how fine the picture shall be (SDXL's refiner).</summary>
+    internal bool ReadsAestheticScore { get; }
 
     /// <summary>The folders' names of the text encoders, in order.</summary>
     internal IReadOnlyList<string> TextEncoders { get; }
@@ -57,7 +62,7 @@ internal sealed class PipelineFolder
         var kind = json.Text("_class_name");
         json.Check();
         if (!s_kinds.TryGetValue(kind, out var penultimate)) throw new CheckpointException($"{file}: the pipeline '{kind}' is not built. Built are {string.Join(", ", s_kinds.Keys)}.");
-        json.RefuseSwitchedOn("requires_aesthetics_score");
+        var scores = json.Bool("requires_aesthetics_score", false);
         var zeros = json.Bool("force_zeros_for_empty_prompt", penultimate);
         json.Check();
         string[] possible = penultimate ? ["text_encoder", "text_encoder_2"] : ["text_encoder"];
@@ -66,7 +71,7 @@ internal sealed class PipelineFolder
         string[] components = [.. encoders, .. encoders.Select(TokenizerOf), "unet", "vae", "scheduler"];
         var missing = components.Where(name => !Directory.Exists(System.IO.Path.Combine(path, name))).ToList();
         return missing.Count == 0
-            ? new PipelineFolder(path, kind, zeros, encoders)
+            ? new PipelineFolder(path, kind, zeros, scores, encoders)
             : throw new CheckpointException($"'{path}' is not complete: the folder{(missing.Count == 1 ? "" : "s")} {string.Join(", ", missing)} {(missing.Count == 1 ? "is" : "are")} missing.");
     }
 

@@ -25,6 +25,15 @@ public abstract class Scheduler
     /// <exception cref="OptionsException">So many steps cannot be made.</exception>
     public abstract Schedule Start(int steps);
 
+    /// <summary>The same with a share of fresh noise at each step, 0 to 1, which only <see cref="DdimScheduler"/> knows.</summary>
+    /// <exception cref="OptionsException">So many steps cannot be made, or another scheduler is to take a share.</exception>
+    public Schedule Start(int steps, double eta)
+    {
+        if (eta == 0) return Start(steps);
+        var ddim = this as DdimScheduler ?? throw new OptionsException("A share of fresh noise (eta) is for the DDIM scheduler alone.");
+        return ddim.WithEta(eta).Start(steps);
+    }
+
     /// <summary>Reads a scheduler from its file or from a folder with a <c>scheduler_config.json</c>.</summary>
     /// <exception cref="CheckpointException">The file is missing, names a scheduler that is not built, or sets an option that is not known.</exception>
     public static Scheduler Open(string path)

@@ -4,9 +4,9 @@ using static TorchSharp.torch;
 namespace Prisma.Diffusion;
 
 /// <summary>Between a pipeline's latents, which are scaled, and pictures.</summary>
-internal sealed class LatentCodec(AutoencoderKl vae)
+internal sealed class LatentCodec(LatentAutoencoder vae)
 {
-    private readonly VaeConfig _config = vae.Config;
+    private readonly LatentConfig _config = vae.Config;
 
     /// <summary>Pictures of latents in the pipeline's scale: float32 [B, 3, H, W], about −1 to 1.</summary>
     internal Tensor Decode(Tensor latents, bool tiles)
@@ -25,8 +25,8 @@ internal sealed class LatentCodec(AutoencoderKl vae)
     {
         using var scope = NewDisposeScope();
         using var recording = vae.Run(new ModelInput { ["sample"] = pixels }, HookPlan.Empty);
-        var (mean, logvar) = (recording.Outputs["latent_mean"].to(ScalarType.Float32).cpu(), recording.Outputs["latent_logvar"].to(ScalarType.Float32).cpu());
-        var own = mean + (logvar * 0.5).exp() * noise(mean.shape);
+        var mean = recording.Outputs[recording.Outputs.ContainsKey("latent_mean") ? "latent_mean" : "latents"].to(ScalarType.Float32).cpu();
+        var own = recording.Outputs.TryGetValue("latent_logvar", out var logvar) ? mean + (logvar.to(ScalarType.Float32).cpu() * 0.5).exp() * noise(mean.shape) : mean;
         if (_config is { LatentMean: { } middle, LatentDeviation: { } deviation }) own = (own - PerChannel(middle)) / PerChannel(deviation);
         return (own * _config.Scaling).MoveToOuterDisposeScope();
     }

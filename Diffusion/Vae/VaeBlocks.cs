@@ -14,13 +14,13 @@ internal static class VaeBlocks
 internal sealed class VaeMid : Module
 {
     private readonly ResnetBlock _first, _second;
-    private readonly VaeAttention? _attention;
+    private readonly CellAttention? _attention;
 
     internal VaeMid(VaeConfig config)
     {
         var channels = config.Channels[^1];
         _first = PartChild("resnets.0", new ResnetBlock(config.Resnet(channels, channels)));
-        _attention = config.MidAttends ? PartChild("attentions.0", new VaeAttention(channels, config.Groups)) : null;
+        _attention = config.MidAttends ? PartChild("attentions.0", new CellAttention(new CellAttentionOptions(channels, Heads: 1, config.Groups, VaeBlocks.Eps))) : null;
         _second = PartChild("resnets.1", new ResnetBlock(config.Resnet(channels, channels)));
     }
 
@@ -28,7 +28,7 @@ internal sealed class VaeMid : Module
     {
         using var scope = NewDisposeScope();
         x = _first.Forward(x, null, run);
-        if (_attention is not null) x = _attention.Forward(x, run);
+        if (_attention is not null) x = _attention.Forward(x, null, run);
         return _second.Forward(x, null, run).MoveToOuterDisposeScope();
     }
 }

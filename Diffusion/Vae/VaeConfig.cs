@@ -2,18 +2,9 @@ using Prisma.Core;
 
 namespace Prisma.Diffusion;
 
-/// <summary>What of an AutoencoderKL's configuration enters the forward pass or the pipeline. The defaults are the reference's.</summary>
-public sealed record VaeConfig
+/// <summary>What of an AutoencoderKL's configuration enters the forward pass or the pipeline. The reference's defaults are those of <see cref="Read"/>.</summary>
+public sealed record VaeConfig : LatentConfig
 {
-    /// <summary>Channels of the picture that is read.</summary>
-    public int Inputs { get; init; } = 3;
-
-    /// <summary>Channels of the picture that is made.</summary>
-    public int Outputs { get; init; } = 3;
-
-    /// <summary>Channels of the latent.</summary>
-    public int Latents { get; init; } = 4;
-
     /// <summary>Channels of each level, from the picture's own size down.</summary>
     public required IReadOnlyList<int> Channels { get; init; }
 
@@ -35,23 +26,11 @@ public sealed record VaeConfig
     /// <summary>Whether the decoder begins with a 1×1 convolution.</summary>
     public bool PostQuantConvolution { get; init; } = true;
 
-    /// <summary>The side of a picture that is coded in one piece; larger ones may be cut into tiles.</summary>
-    public int Side { get; init; } = 32;
-
-    /// <summary>What the latents of the pipeline are divided by before they are decoded.</summary>
-    public double Scaling { get; init; } = 0.18215;
-
-    /// <summary>The latents' mean per channel, where the pipeline's latents are standardised; null otherwise.</summary>
-    public IReadOnlyList<double>? LatentMean { get; init; }
-
-    /// <summary>The latents' standard deviation per channel, where the pipeline's latents are standardised; null otherwise.</summary>
-    public IReadOnlyList<double>? LatentDeviation { get; init; }
-
     /// <summary>The model overflows in 16 bits and must compute in float32.</summary>
     public bool ForcesFloat32 { get; init; } = true;
 
-    /// <summary>Pixels along one side of a latent's cell.</summary>
-    public int Factor => 1 << (Channels.Count - 1);
+    /// <inheritdoc/>
+    public override int Factor => 1 << (Channels.Count - 1);
 
     internal ResnetOptions Resnet(int inputs, int outputs) => new(inputs, outputs, Time: null, Groups, VaeBlocks.Eps, Activation);
 

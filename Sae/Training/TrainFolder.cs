@@ -18,11 +18,12 @@ public static class TrainFolder
     /// <param name="sink">Told how it goes.</param>
     /// <param name="stop">Ends the run with a checkpoint.</param>
     /// <param name="report">Given all that was measured so far with every checkpoint; the last comes at the end.</param>
+    /// <param name="statistics">Rows over which each feature's activations are measured at the end (<see cref="CoderCard.Statistics"/>); 0: not at all.</param>
     /// <returns>The last measurement of each coder.</returns>
     /// <exception cref="PrismaException">Something does not fit, or the disk is full.</exception>
     public static IReadOnlyList<TrainMeasurement> Run(
         string folder, RunConfig config, IActivationSource data, Func<TrainJob, CoderCard> cards, string layout, ExistingFile existing, ITrainSink sink, CancellationToken stop,
-        Action<IReadOnlyList<TrainMeasurement>>? report = null)
+        Action<IReadOnlyList<TrainMeasurement>>? report = null, long statistics = 0)
     {
         ArgumentNullException.ThrowIfNull(config);
         ArgumentNullException.ThrowIfNull(cards);
@@ -38,7 +39,13 @@ public static class TrainFolder
         {
             for (var k = 0; k < runs.Count; k++)
             {
-                using var coder = runs[k].Coder.Freeze(cards(config.Jobs[k]));
+                var card = cards(config.Jobs[k]);
+                if (statistics > 0)
+                {
+                    using var measured = runs[k].Coder.Freeze(card);
+                    if (measured is ISparseCoder sparse) card = card with { Statistics = FeatureMoments.Measure(sparse, data, config.Jobs[k].Reads, statistics, stop) };
+                }
+                using var coder = runs[k].Coder.Freeze(card);
                 writer.Write(coder, Path.Combine(folder, config.Jobs[k].Name), ExistingFile.Replace);
             }
         }

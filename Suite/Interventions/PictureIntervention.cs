@@ -31,12 +31,12 @@ public sealed class PictureIntervention
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(intervention);
-        Check(intervention);
+        Check(options, intervention);
         var keep = Kept();
         var original = _pipeline.Generate(options, keep, progress);
         try
         {
-            CheckAgainst(original, intervention);
+            if (intervention.Steps is { } chosen) CheckSteps(chosen, original.Steps.shape[0]);
             using var source = intervention.Source is { } prompt && intervention.Transplants.Count > 0
                 ? _pipeline.Generate(options with { Prompts = [.. options.Prompts.Select(_ => prompt)], Decodes = false }, keep, progress)
                 : null;
@@ -119,7 +119,7 @@ public sealed class PictureIntervention
     private HookPlan Spliced(HookSite site, CoderPlacement placement, IReadOnlyList<FeatureEdit> edits, bool alone) =>
         Splice.Into(HookPlan.Empty, _coders[site], placement, new SpliceOptions { Edits = edits, OnlyEdits = alone });
 
-    private CoderPlacement PlacementOf(HookSite site, Generation original)
+    internal CoderPlacement PlacementOf(HookSite site, Generation original)
     {
         using var scope = NewDisposeScope();
         var blank = _pipeline.Unet.Blank(original.Latents.shape[2], original.Latents.shape[3]);
@@ -148,8 +148,15 @@ public sealed class PictureIntervention
         return _coders[site].Encode(updates.permute(0, 1, 3, 4, 2).contiguous());
     }
 
-    private void Check(InterventionOptions intervention)
+    // All that can be wrong is found before a picture is drawn.
+    private void Check(GenerateOptions options, InterventionOptions intervention)
     {
+        foreach (var site in intervention.Ablated) _ = _pipeline.Unet.Find(site.ToString());
+        if (intervention.Source is not null && intervention.Transplants.Count == 0) throw new OptionsException("A prompt to take features from was given, but no features to transplant.");
+        if (options.Start is null && intervention.Steps is { } chosen) CheckSteps(chosen, options.Steps);
+        var (height, width) = _pipeline.SizeOf(options);
+        if (intervention.Mask is { } mask && (mask.Width != width || mask.Height != height))
+            throw new OptionsException($"The mask is {mask.Width}x{mask.Height} (width x height), the picture {width}x{height}: they must be of one size.");
         foreach (var (site, feature) in intervention.Edits.Select(edit => (edit.Site, edit.Edit.Feature)).Concat(intervention.Transplants))
         {
             if (!_coders.TryGetValue(site, out var coder)) throw new OptionsException($"No coder was given for {site}. Given: {(_coders.Count == 0 ? "none" : string.Join(", ", _coders.Keys))}.");
@@ -160,13 +167,8 @@ public sealed class PictureIntervention
             throw new OptionsException("Halves can be opposed only for features that are added to.");
     }
 
-    private static void CheckAgainst(Generation original, InterventionOptions intervention)
+    private static void CheckSteps(IReadOnlySet<int> chosen, long steps)
     {
-        var steps = original.Steps.shape[0];
-        if (intervention.Steps?.Where(step => step < 0 || step >= steps).ToList() is [var odd, ..])
-            throw new OptionsException($"There is no step {odd}: {steps} are taken (0 to {steps - 1}).");
-        var picture = original.Pictures[0];
-        if (intervention.Mask is { } mask && (mask.Width != picture.Width || mask.Height != picture.Height))
-            throw new OptionsException($"The mask is {mask.Width}x{mask.Height} (width x height), the picture {picture.Width}x{picture.Height}: they must be of one size.");
+        if (chosen.Where(step => step < 0 || step >= steps).ToList() is [var odd, ..]) throw new OptionsException($"There is no step {odd}: {steps} are taken (0 to {steps - 1}).");
     }
 }

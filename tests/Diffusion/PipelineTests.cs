@@ -101,6 +101,32 @@ public sealed class PipelineTests : IDisposable
     }
 
     [Fact]
+    public void A_refiner_is_told_how_fine_the_picture_is()
+    {
+        using var folder = new TempFolder();
+        OtherPipelines.Refining(folder);
+        using var pipeline = TextToImage.Open(folder.Path);
+        var options = Options("denoise1", 1) with { Guidance = 2, Negative = "blue house" };
+        var at = Site.AddedEmbedding["unet"];
+        using var made = pipeline.Generate(options, DenoisePlan.Empty.With(HookPlan.Empty.Keep(at), _ => true));
+        foreach (var (cache, prompt, score) in new[] { (made.Cache, made.Prompt, 6f), (made.NegativeCache, made.Negative!, 2.5f) })
+        {
+            var input = new ModelInput
+            {
+                ["sample"] = zeros(1, 4, 16, 16),
+                ["timestep"] = tensor(0L),
+                ["encoder_hidden_states"] = prompt.Tokens,
+                ["text_embeds"] = prompt.Pooled!,
+                ["time_ids"] = tensor(new float[] { 128, 128, 0, 0, score }, [1, 5]),
+            };
+            using var recording = pipeline.Unet.Run(input, HookPlan.Empty.Keep(at));
+            DiffusionFixture.Near("added embedding", cache[at], recording.Cache[at]);
+        }
+        using var finer = pipeline.Generate(options with { AestheticScore = 9 });
+        Assert.False(finer.Latents.Equals(made.Latents));
+    }
+
+    [Fact]
     public void Tiles_cover_a_large_picture_and_one_tile_is_the_whole()
     {
         using var pipeline = TextToImage.Open(DiffusionFixture.Folder);

@@ -25,6 +25,8 @@ internal sealed class TinyInput : IDisposable
                 "latents" => randn(2, 4, 8, 8, generator: generator).DetachFromDisposeScope(),
                 "timestep" => tensor(new long[] { 999, 20 }).DetachFromDisposeScope(),
                 "encoder_hidden_states" => randn(2, 5, 10, generator: generator).DetachFromDisposeScope(),
+                "class_labels" => tensor(new long[] { 2, 0 }).DetachFromDisposeScope(),
+                "timestep_cond" => randn(2, 6, generator: generator).DetachFromDisposeScope(),
                 "text_embeds" => randn(2, 6, generator: generator).DetachFromDisposeScope(),
                 "time_ids" => tensor(new float[] { 64, 64, 0, 0, 64, 64, 32, 48, 8, 0, 64, 64 }, [2, 6]).DetachFromDisposeScope(),
                 _ => throw new NotSupportedException($"No tiny input is known for '{name}'."),

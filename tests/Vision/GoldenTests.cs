@@ -21,6 +21,7 @@ public sealed class GoldenTests
         "timm_beit", "timm_beitv2_shared", "timm_swin", "timm_swin_odd", "timm_swinv2", "hf_swin", "hf_swin_imgcls",
         "open_clip_siglip", "open_clip_eva", "open_clip_timm_mlp", "open_clip_variant", "open_clip_coca", "open_clip_coca_packed",
         "hf_ijepa", "hf_ijepa_imgcls", "hf_vit_msn", "hf_vit_mae", "hf_dinov3", "hf_dinov3_gated", "hf_beit", "hf_beit_imgcls",
+        "diffusers_unet_lcm", "diffusers_unet_asymmetric", "diffusers_unet_pixels", "diffusers_unet_classes", "diffusers_vae_tiny", "taesd_midblock",
     ];
 
     public static TheoryData<string> Folders => [.. Names];

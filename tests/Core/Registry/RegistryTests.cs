@@ -29,7 +29,7 @@ public sealed class RegistryTests
         var zeros = sizes.KeyBias != false ? 0 : model.Weights.Where(weight => weight.Name.EndsWith("attn.qkv.bias", StringComparison.Ordinal) && !weight.Name.StartsWith("text.", StringComparison.Ordinal)).Sum(weight => weight.Weight.Count / 3);
         Assert.Equal(sizes.Parameters + zeros, model.ParameterCount);
         var image0 = model.Points.Where(point => point.Site.Path.Part is "" or "vision").ToList();
-        Assert.Equal(sizes.Layers, image0.Count(point => point.Kind == Site.ResidPost));
+        Assert.Equal(sizes.Layers ?? 0, image0.Count(point => point.Kind == Site.ResidPost));
     }
 
     // Dosovitskiy et al. 2020, counted by hand: nothing of the product's own code.
