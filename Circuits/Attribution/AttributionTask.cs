@@ -189,7 +189,7 @@ public sealed class AttributionTask
             1 => parts[0],
             _ when parts.Contains("") => "",  // the model's own stack; parts beside it read what it made
             _ when parts.Contains(Core.Part.Vision) => Core.Part.Vision,
-            _ => throw new OptionsException($"{_method}: {Model.Card.Name} has the parts {string.Join(", ", parts)}; name the one that sees the picture."),
+            _ => throw NotApplicable($"{Model.Card.Name} has the parts {string.Join(", ", parts)}, of which none sees the whole input"),
         };
     }
 

@@ -31,7 +31,6 @@ internal sealed record CrossAttentionOptions
 internal sealed class CrossAttention : Module
 {
     private const long ScoresAtOnce = 1 << 26;  // 256 MB in float32
-    private const long SmallProduct = 400;
 
     private readonly CrossAttentionOptions _options;
     private readonly Linear _q, _k, _v, _output;
@@ -88,10 +87,8 @@ internal sealed class CrossAttention : Module
         using var scope = NewDisposeScope();
         if (_options.Upcast) (q, k) = (q.to(ScalarType.Float32), k.to(ScalarType.Float32));
         var scale = (float)(1 / Math.Sqrt(_options.HeadWidth));
-        // Small products of libtorch 1.13 multiply what lay in the memory before by β = 0, which leaves NaN as it was; large ones ignore it.
-        var isSmall = q.shape[1] * q.shape[2] * k.shape[1] < SmallProduct;
-        long[] shape = [q.shape[0], q.shape[1], k.shape[1]];
-        var scores = (isSmall ? zeros(shape, q.dtype, q.device) : empty(shape, q.dtype, q.device)).baddbmm(q, k.transpose(1, 2), beta: 0, alpha: scale);
+        // Not the reference's baddbmm with β = 0: libtorch 1.13 multiplies what lay in the memory before by it, which leaves NaN as it was.
+        var scores = (q * scale).bmm(k.transpose(1, 2));
         return scores.softmax(-1).MoveToOuterDisposeScope();
     }
 

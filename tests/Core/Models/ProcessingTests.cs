@@ -14,6 +14,8 @@ public sealed class ProcessingTests
         [("timm_swin", ProcessingStep.FoldLn)] = "pads its windows",
         [("timm_swinv2", ProcessingStep.FoldLn)] = "behind the branches",
         [("timm_swinv2", ProcessingStep.CenterWriting)] = "merging of patches",
+        [("swinv2", ProcessingStep.FoldLn)] = "behind the branches",
+        [("swinv2", ProcessingStep.CenterWriting)] = "merging of patches",
         [("swin", ProcessingStep.CenterWriting)] = "merging of patches",
         [("timm_swin", ProcessingStep.CenterWriting)] = "merging of patches",
     };
