@@ -27,7 +27,8 @@ internal sealed class DemoDiffusionCommand : Verb
             using var demo = new DemoDiffusionReport(DemoCommand.Progress(terminal));
             var made = demo.Write(parsed.GetValue(output)!, parsed.GetValue(prompts));
             terminal.Table(["trait", "painted", "switched", "others kept", "random: switched", "random: others kept"], made.Scores.Select(IReadOnlyList<string> (score) =>
-                [score.Trait.ToString().ToLowerInvariant(), Percent(score.Painted), Percent(score.Reached), Percent(score.Kept), Percent(score.RandomReached), Percent(score.RandomKept)]));
+                [score.Trait.ToString().ToLowerInvariant(), Percent(score.Painted(score.Trait)), Percent(score.Reached), Percent(score.Kept), Percent(score.RandomReached), Percent(score.RandomKept)]));
+            terminal.Line($"Unchanged pictures that show what their caption says: {string.Join(", ", PictureTraits.All.Select(trait => $"{trait.ToString().ToLowerInvariant()} {Percent(made.Scores[0].Painted(trait))}"))}.");
             terminal.Line($"Open {Path.GetFullPath(made.Files[0])} in a browser. Its sheets are beside it:");
             foreach (var file in made.Files.Skip(1)) terminal.Line($"  {file}");
             return ExitCode.Good;

@@ -54,7 +54,7 @@ internal sealed class InterveneCommand : Verb
             {
                 Edits = edits,
                 Transplants = transplants,
-                Source = parsed.GetValue(source),
+                Sources = parsed.GetValue(source) is { } from ? [from] : [],
                 Ablated = ablated,
                 Alone = parsed.GetValue(alone),
                 Mask = parsed.GetValue(mask) is { } drawn ? DrawnMask.Read(drawn, width, height) : null,
@@ -74,7 +74,7 @@ internal sealed class InterveneCommand : Verb
                 coders = places.Hashes(pipeline),
                 edits = edits.Select(edit => new { site = edit.Site.ToString(), edit.Edit.Feature, action = edit.Edit.Action.ToString(), value = edit.Edit.Value }),
                 transplants = transplants.Select(pair => new { site = pair.Site.ToString(), pair.Feature }),
-                changes.Source,
+                source = changes.Sources.SingleOrDefault(),
                 ablated = ablated.Select(site => site.ToString()),
                 at_steps = changes.Steps?.Order(),
                 masked = changes.Mask is not null,

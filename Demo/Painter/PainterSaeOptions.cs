@@ -6,13 +6,13 @@ namespace Prisma.Demo;
 public sealed record PainterSaeOptions
 {
     /// <summary>Features of each.</summary>
-    public int Features { get; init; } = 384;
+    public int Features { get; init; } = 96;
 
     /// <summary>Features that each cell keeps.</summary>
-    public int K { get; init; } = 8;
+    public int K { get; init; } = 3;
 
     /// <summary>Training steps of 1,024 cells.</summary>
-    public int Steps { get; init; } = 2000;
+    public int Steps { get; init; } = 1200;
 
     /// <summary>Pictures painted for training; every cell of every step counts.</summary>
     public int Pictures { get; init; } = 1500;

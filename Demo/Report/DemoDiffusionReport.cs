@@ -10,10 +10,10 @@ namespace Prisma.Demo;
 /// <summary>The demo on painted pictures: what sparse autoencoders find in a small text-to-image model, and what happens when their features are changed.</summary>
 public sealed class DemoDiffusionReport : IDisposable
 {
-    private const int Known = 400, Rows = 2, TopFeatures = 3;
+    private const int Rows = 3, TopFeatures = 3;
     private const string ReportFile = "report.html";
 
-    private static readonly PictureTrait[] _switched = [PictureTrait.Colour, PictureTrait.Shape];
+    private static readonly PictureTrait[] _switched = [PictureTrait.Colour];
 
     private readonly TextToImage _painter;
     private readonly PictureJudge _judge;
@@ -40,15 +40,13 @@ public sealed class DemoDiffusionReport : IDisposable
 
     /// <summary>Writes the report and its sheets into a folder, replacing earlier ones. Returns the files, the report first.</summary>
     /// <param name="folder">Where to.</param>
-    /// <param name="prompts">Captions on which switches of colour and shape are judged.</param>
+    /// <param name="prompts">Captions on which the switches are judged.</param>
     /// <param name="stop">Ends the run with <see cref="OperationCanceledException"/>.</param>
     public DemoDiffusionResult Write(string folder, int prompts, CancellationToken stop = default)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(prompts, 1);
-        _progress.Report($"painting {Known} captions to see which features go with which words");
-        using PaintedSet known = PaintedSet.Paint(_painter, _intervention, SceneSplit.Choosing, Known, stop);
         var units = _coders.ToDictionary(pair => pair.Key, pair => pair.Value.Card.Statistics ?? throw new CheckpointException($"{pair.Value.Card.Name} lacks mean.pt and std.pt."));
-        var trial = new SwitchTrial(_painter, known, _judge, units);
+        var trial = new SwitchTrial(_painter, _intervention, _judge, units);
         var report = new HtmlReport("What a small text-to-image model paints with");
         report.Text($"A model of Stable Diffusion XL's build with {_painter.Unet.ParameterCount:n0} weights in its U-net paints captions in {new DemoPainterOptions().PaintingSteps} steps. Sparse autoencoders read what its four lowest transformers add. "
             + "Everything below was computed by this program in this run.");
@@ -56,19 +54,19 @@ public sealed class DemoDiffusionReport : IDisposable
         var files = new List<string> { Path.Combine(folder, ReportFile) };
         foreach (PictureTrait trait in _switched)
         {
-            _progress.Report($"choosing how strongly to push the features of {Name(trait)}");
-            double strength = trial.StrengthFor(trait, stop);
             _progress.Report($"switching the {Name(trait)} in {prompts} pictures, with its features and with random ones");
-            scores.Add(trial.Score(trait, SceneSplit.Scoring, prompts, strength, controls: true, stop));
-            for (int row = 0; row < Rows; row++) files.Add(Draw(report, known, units, trait, strength, row, folder));
+            scores.Add(trial.Score(trait, prompts, stop));
+            for (int row = 0; row < Rows; row++) files.Add(Draw(report, units, trait, row, folder));
         }
         report.Section("How often it works")
-            .Text($"In {prompts} pictures of captions that nothing was chosen on, one trait is switched by at most {TraitSwitch.Most} features: those that differ most between painted captions of the two answers. A classifier that was trained on drawn pictures says what "
-                + "they show. Kept: other traits that stay as they were. Random: as many features of the same blocks that add vectors of the same lengths to the same cells.")
-            .Table(["trait", "painted as the caption says", "switched", "others kept", "random: switched", "random: others kept", "strength"], scores.Select(score => new[]
+            .Text($"In {prompts} pictures one trait is switched by at most {TraitSwitch.Most} features: those that differ most, from the same noise, between the caption and the caption with the other answer. They go twice as far as to what they are for the caption with the other answer; nothing else is touched. A classifier that was trained on drawn pictures says what "
+                + "they show. Kept: of the other traits that the unchanged picture shows as captioned, those that stay. Random: as many features of the same blocks that add vectors as long to the same cells.")
+            .Table(["trait", "painted as the caption says", "switched", "others kept", "random: switched", "random: others kept"], scores.Select(score => new[]
             {
-                Name(score.Trait), Percent(score.Painted), Percent(score.Reached), Percent(score.Kept), Percent(score.RandomReached), Percent(score.RandomKept), score.Strength.ToString("F1", CultureInfo.InvariantCulture),
+                Name(score.Trait), Percent(score.Painted(score.Trait)), Percent(score.Reached), Percent(score.Kept), Percent(score.RandomReached), Percent(score.RandomKept),
             }));
+        report.Section("What it paints").Text($"Of the same {prompts} pictures without a change: how many show what their caption says, as the classifier sees it. Guessing shapes makes {100.0 / PictureTrait.Shape.Answers().Count:F0} %.")
+            .Table(["trait", "as the caption says"], PictureTraits.All.Select(trait => new[] { Name(trait), Percent(scores[0].Painted(trait)) }));
         report.Save(files[0], ExistingFile.Replace);
         return new DemoDiffusionResult(files, scores);
     }
@@ -81,37 +79,34 @@ public sealed class DemoDiffusionReport : IDisposable
         foreach (ISparseCoder coder in _coders.Values) coder.Dispose();
     }
 
-    private string Draw(HtmlReport report, PaintedSet known, IReadOnlyDictionary<HookSite, FeatureStatistics> units, PictureTrait trait, double strength, int row, string folder)
+    private string Draw(HtmlReport report, IReadOnlyDictionary<HookSite, FeatureStatistics> units, PictureTrait trait, int row, string folder)
     {
         using var scope = NewDisposeScope();
         int answers = trait.Answers().Count;
-        // Red to blue and circle to square first, then whatever the captions bring.
+        // Red to blue first, then whatever the captions bring.
         CaptionedPicture picture = CaptionedPicture.Draw(SceneSplit.Scoring, row, 1)[0];
         if (row == 0) picture = picture.With(trait, 0);
-        int from = picture[trait], to = row > 0 ? (from + 1 + row) % answers : trait == PictureTrait.Colour ? (int)ColourKind.Blue : (int)ShapeKind.Square;
-        TraitSwitch change = TraitSwitch.Find(known, trait, from, to);
-        GenerateOptions options = PaintedSet.Options([picture], row);
-        using Generation original = _painter.Generate(options, _intervention.Kept());
-        using InterventionResult edited = _intervention.Run(options, change.Edits(_intervention, original, units, strength));
-        using InterventionResult random = _intervention.Run(options, change.Control(_intervention, original, units, strength, new SceneRandom((ulong)row)));
+        int from = picture[trait], to = row > 0 ? (from + 1 + row) % answers : (int)ColourKind.Blue;
+        using SwitchedPicture switched = SwitchedPicture.Paint(_painter, _intervention, units, picture.Caption, picture.With(trait, to).Caption, row);
         var style = new HeatmapStyle { Sampling = HeatmapSampling.Bilinear, Label = "activation, mean over the steps" };
         string title = $"{trait.Answers()[from]} to {trait.Answers()[to]}";
         RgbImage sheet = HeatmapPicture.Sheet([
-            new("painted", edited.Original.Pictures[0], null),
-            .. change.Features.Take(TopFeatures).Select(feature => InterventionPictures.Tile($"{Short(feature.Site)} : {feature.Feature} {(feature.Effect < 0 ? "(off)" : "(on)")}",
-                (feature.Effect < 0 ? edited.Original : edited.Edited).Pictures[0],
-                _intervention.MapOf(feature.Site, feature.Feature, feature.Effect < 0 ? edited.Original : edited.Edited).mean([1])[0], _intervention.LayoutOf(feature.Site, original))),
-            new(title, edited.Edited.Pictures[0], null),
-            new("random features", random.Edited.Pictures[0], null),
-            new("difference", InterventionPictures.Difference(edited.Original.Pictures[0], edited.Edited.Pictures[0]), null)],
+            new("painted", switched.Original.Pictures[0], null),
+            .. switched.Change.Features.Take(TopFeatures).Select(feature => Map(feature, feature.Effect < 0 ? switched.Original : switched.Edited)),
+            new(title, switched.Edited.Pictures[0], null),
+            new("random features", switched.Random.Pictures[0], null),
+            new("difference", InterventionPictures.Difference(switched.Original.Pictures[0], switched.Edited.Pictures[0]), null)],
             style, columns: TopFeatures + 4, title: picture.Caption);
         string file = Path.Combine(folder, $"{Name(trait)}-{row}.png");
         sheet.Save(file, ExistingFile.Replace);
         report.Section($"{picture.Caption}: {title}")
-            .Text($"The features, strongest first: {string.Join(", ", change.Features.Select(feature => $"{Short(feature.Site)}:{feature.Feature} {(feature.Effect < 0 ? "pushed away" : "set")}"))}. Both pictures start from the same noise.")
+            .Text($"The features, strongest first: {string.Join(", ", switched.Change.Features.Select(feature => $"{Short(feature.Site)}:{feature.Feature} {(feature.Effect < 0 ? "weaker" : "stronger")}"))}. Both pictures start from the same noise.")
             .Pictures([(sheet, "painted; where the strongest of these features fire; the same with the features changed; with random features; the difference to the first")]);
         return file;
     }
+
+    private HeatmapTile Map(FeatureContrast feature, Generation made) => InterventionPictures.Tile($"{Short(feature.Site)} : {feature.Feature}, {(feature.Effect < 0 ? "before" : "after")}",
+        made.Pictures[0], _intervention.MapOf(feature.Site, feature.Feature, made).mean([1])[0], _intervention.LayoutOf(feature.Site, made));
 
     private static string Short(HookSite site)
     {

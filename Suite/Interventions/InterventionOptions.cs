@@ -9,11 +9,14 @@ public sealed record InterventionOptions
     /// <summary>Changes of features, in order.</summary>
     public IReadOnlyList<PictureEdit> Edits { get; init; } = [];
 
-    /// <summary>Features that take over, cell by cell and step by step, what they were for <see cref="Source"/>.</summary>
+    /// <summary>Features that take over, cell by cell and step by step, what they were for <see cref="Sources"/>.</summary>
     public IReadOnlyList<(HookSite Site, int Feature)> Transplants { get; init; } = [];
 
-    /// <summary>The prompt from which features are transplanted; drawn from the same noise.</summary>
-    public string? Source { get; init; }
+    /// <summary>How far transplants go: 1 to what a feature was for the source, 2 as far again beyond it.</summary>
+    public double TransplantStrength { get; init; } = 1;
+
+    /// <summary>The prompts from which features are transplanted, drawn from the same noise: one for all pictures, or one for each.</summary>
+    public IReadOnlyList<string> Sources { get; init; } = [];
 
     /// <summary>Blocks whose update is taken away.</summary>
     public IReadOnlyList<HookSite> Ablated { get; init; } = [];

@@ -37,8 +37,8 @@ public sealed class PictureIntervention
         try
         {
             if (intervention.Steps is { } chosen) CheckSteps(chosen, original.Steps.shape[0]);
-            using var source = intervention.Source is { } prompt && intervention.Transplants.Count > 0
-                ? _pipeline.Generate(options with { Prompts = [.. options.Prompts.Select(_ => prompt)], Decodes = false }, keep, progress)
+            using var source = intervention.Transplants.Count > 0
+                ? _pipeline.Generate(options with { Prompts = [.. options.Prompts.Select((_, i) => intervention.Sources[intervention.Sources.Count == 1 ? 0 : i])], Decodes = false }, keep, progress)
                 : null;
             return new InterventionResult { Original = original, Edited = _pipeline.Generate(options, PlanOf(original, source, intervention, keep), progress) };
         }
@@ -104,7 +104,7 @@ public sealed class PictureIntervention
             for (var step = 0; step < original.Steps.shape[0]; step++)
             {
                 var transplants = source is null ? [] : intervention.Transplants.Where(pair => pair.Site == site)
-                    .Select(pair => new FeatureEdit(pair.Feature, FeatureAction.Set) { Values = ValuesOf(site, pair.Feature, source, step), Shares = shares });
+                    .Select(pair => new FeatureEdit(pair.Feature, FeatureAction.Set) { Values = ValuesOf(site, pair.Feature, original, source, step, intervention.TransplantStrength), Shares = shares });
                 var (index, all) = (step, edits.Concat(transplants).ToList());
                 if (all.Count == 0) continue;
                 plan = plan.With(Spliced(site, placement, all, intervention.Alone), at => at.Index == index && at.IsConditional && intervention.ActsAt(at));
@@ -136,10 +136,13 @@ public sealed class PictureIntervention
     }
 
     // One value for each cell of each picture, one picture after another.
-    private float[] ValuesOf(HookSite site, int feature, Generation source, int step)
+    private float[] ValuesOf(HookSite site, int feature, Generation original, Generation source, int step, double strength)
     {
         using var scope = NewDisposeScope();
-        return MapOf(site, feature, source).select(1, step).contiguous().data<float>().ToArray();
+        var there = MapOf(site, feature, source).select(1, step);
+        if (strength == 1) return there.contiguous().data<float>().ToArray();
+        var here = MapOf(site, feature, original).select(1, step);
+        return (here + (there - here) * strength).contiguous().data<float>().ToArray();
     }
 
     private Codes CodesOf(HookSite site, Tensor updates)
@@ -152,7 +155,9 @@ public sealed class PictureIntervention
     private void Check(GenerateOptions options, InterventionOptions intervention)
     {
         foreach (var site in intervention.Ablated) _ = _pipeline.Unet.Find(site.ToString());
-        if (intervention.Source is not null && intervention.Transplants.Count == 0) throw new OptionsException("A prompt to take features from was given, but no features to transplant.");
+        if (intervention.Sources.Count > 0 && intervention.Transplants.Count == 0) throw new OptionsException("A prompt to take features from was given, but no features to transplant.");
+        if (intervention.Sources.Count > 1 && intervention.Sources.Count != options.Prompts.Count)
+            throw new OptionsException($"{intervention.Sources.Count} prompts to take features from were given for {options.Prompts.Count} pictures: give one, or one for each.");
         if (options.Start is null && intervention.Steps is { } chosen) CheckSteps(chosen, options.Steps);
         var (height, width) = _pipeline.SizeOf(options);
         if (intervention.Mask is { } mask && (mask.Width != width || mask.Height != height))
@@ -162,7 +167,7 @@ public sealed class PictureIntervention
             if (!_coders.TryGetValue(site, out var coder)) throw new OptionsException($"No coder was given for {site}. Given: {(_coders.Count == 0 ? "none" : string.Join(", ", _coders.Keys))}.");
             if (feature < 0 || feature >= coder.Card.Features) throw new OptionsException($"There is no feature {feature} in {coder.Card.Name}: it has {coder.Card.Features} (0 to {coder.Card.Features - 1}).");
         }
-        if (intervention.Transplants.Count > 0 && intervention.Source is null) throw new OptionsException("A transplant needs a prompt to take features from.");
+        if (intervention.Transplants.Count > 0 && intervention.Sources.Count == 0) throw new OptionsException("A transplant needs a prompt to take features from.");
         if (intervention.Halves == InterventionHalves.Opposed && (intervention.Transplants.Count > 0 || intervention.Edits.Any(edit => edit.Edit.Action != FeatureAction.Add)))
             throw new OptionsException("Halves can be opposed only for features that are added to.");
     }

@@ -23,7 +23,7 @@ public sealed class DiffusionLeakTests
         using (pipeline.Decode(made.Latents, tiles: true))
             looks.Maps().Dispose();
         var intervention = new PictureIntervention(pipeline, new Dictionary<HookSite, ISparseCoder> { [s_update] = sae });
-        var changes = new InterventionOptions { Edits = [new(s_update, new FeatureEdit(3, FeatureAction.Add, 2))], Transplants = [(s_update, 4)], Source = "a house" };
+        var changes = new InterventionOptions { Edits = [new(s_update, new FeatureEdit(3, FeatureAction.Add, 2))], Transplants = [(s_update, 4)], Sources = ["a house"] };
         using (var result = intervention.Run(options, changes))
             intervention.MapOf(s_update, 3, result.Edited).Dispose();
         var elsewhere = changes with { Mask = PictureMask.Box(64, 128, 0, 0, 8, 8) };

@@ -24,7 +24,7 @@ public sealed class InterventionTests : IDisposable
     {
         using var nothing = _intervention.Run(s_options, Adding(0));
         Assert.True(nothing.Original.Latents.Equals(nothing.Edited.Latents));
-        using var same = _intervention.Run(s_options with { Prompts = ["a fox"] }, new InterventionOptions { Transplants = [(s_update, 3), (s_update, 7)], Source = "a fox" });
+        using var same = _intervention.Run(s_options with { Prompts = ["a fox"] }, new InterventionOptions { Transplants = [(s_update, 3), (s_update, 7)], Sources = ["a fox"] });
         Assert.True(same.Original.Latents.Equals(same.Edited.Latents));
     }
 
@@ -33,7 +33,7 @@ public sealed class InterventionTests : IDisposable
     {
         using var other = _intervention.Run(s_options with { Prompts = ["blue house", "blue house"] }, Adding(0));
         var (feature, _) = _intervention.Strongest(s_update, other.Original, 0, 1)[0];
-        using var moved = _intervention.Run(s_options, new InterventionOptions { Transplants = [(s_update, feature)], Source = "blue house", Steps = new HashSet<int> { 0 } });
+        using var moved = _intervention.Run(s_options, new InterventionOptions { Transplants = [(s_update, feature)], Sources = ["blue house"], Steps = new HashSet<int> { 0 } });
         var (want, before) = (_intervention.MapOf(s_update, feature, other.Original), _intervention.MapOf(s_update, feature, moved.Original));
         var change = (moved.Edited.Cache[s_update] - moved.Original.Cache[s_update]).select(1, 0);
         var expected = (want - before).select(1, 0).unsqueeze(1) * _sae.Directions[feature].view(1, -1, 1, 1);
