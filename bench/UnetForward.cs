@@ -42,6 +42,9 @@ internal static class UnetForward
             RequireSameOutput(model, input, rival);
             var both = Comparison.ByTurns(rounds, () => Machine.Timed(() => model.Run(input, HookPlan.Empty).Dispose()), () => rival.Seconds("unet-forward"));
             yield return Row.Of($"U-net step, {model.ParameterCount / 1e6:0} M weights, batch {Batch} / Python torch", both, limit: 1.05);
+            var kept = HookPlan.Empty.Keep(Site.Parse($"{Unet.Root}.up_blocks.0.attentions.1.hook_update"));
+            var hooked = Comparison.ByTurns(rounds, () => Machine.Timed(() => model.Run(input, kept).Dispose()), () => Machine.Timed(() => model.Run(input, HookPlan.Empty).Dispose()));
+            yield return Row.Of("U-net step keeping one block's update / plain", hooked, limit: 1.03);
         }
         finally
         {
