@@ -25,12 +25,13 @@ internal sealed class InterveneCommand : Verb
         var raw = new Option<bool>("--raw") { Description = "Strengths of --feature are activations, not multiples of the mean" };
         var source = new Option<string?>("--from") { HelpName = "TEXT", Description = "A prompt to transplant features from, drawn from the same noise" };
         var transplant = new Option<string[]>("--transplant") { HelpName = "SITE:FEATURES", Description = "Features that take over what they were for --from, cell by cell and step by step: up.0.1:4977,90" };
+        var push = new Option<double>("--push") { HelpName = "N", DefaultValueFactory = _ => 1, Description = "How far transplants go: 1 to what a feature was for --from, 2 as far again beyond it" };
         var ablate = new Option<string[]>("--ablate-block") { HelpName = "SITE", Description = "A block whose update is taken away: down.2.1" };
         var alone = new Option<bool>("--alone") { Description = "Show the features alone: the block adds nothing else" };
         var mask = new Option<string?>("--mask") { HelpName = "box:x,y,w,h|polygon:x,y x,y …|PICTURE", Description = "Where to act, in pixels of the picture" };
         var steps = new Option<string?>("--at-steps") { HelpName = "0,2-3", Description = "At which steps to act (default: all)" };
         var halves = new Option<string>("--halves") { HelpName = "conditional|both|opposed", DefaultValueFactory = _ => "conditional", Description = "With --guidance: passes to act on; opposed takes away on the negative prompt's" };
-        foreach (var option in new Option[] { sae, feature, raw, source, transplant, ablate, alone, mask, steps, halves }) command.Options.Add(option);
+        foreach (var option in new Option[] { sae, feature, raw, source, transplant, push, ablate, alone, mask, steps, halves }) command.Options.Add(option);
         var output = Common.Out(command, "The folder for pictures, maps and record.json");
         var threads = Common.Threads(command);
         var json = Common.Json(command);
@@ -54,6 +55,7 @@ internal sealed class InterveneCommand : Verb
             {
                 Edits = edits,
                 Transplants = transplants,
+                TransplantStrength = parsed.GetValue(push),
                 Sources = parsed.GetValue(source) is { } from ? [from] : [],
                 Ablated = ablated,
                 Alone = parsed.GetValue(alone),
@@ -75,6 +77,7 @@ internal sealed class InterveneCommand : Verb
                 edits = edits.Select(edit => new { site = edit.Site.ToString(), edit.Edit.Feature, action = edit.Edit.Action.ToString(), value = edit.Edit.Value }),
                 transplants = transplants.Select(pair => new { site = pair.Site.ToString(), pair.Feature }),
                 source = changes.Sources.SingleOrDefault(),
+                push = changes.TransplantStrength,
                 ablated = ablated.Select(site => site.ToString()),
                 at_steps = changes.Steps?.Order(),
                 masked = changes.Mask is not null,

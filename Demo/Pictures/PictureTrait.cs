@@ -26,17 +26,6 @@ public static class PictureTraits
     /// <summary>The output that belongs to a trait's first answer.</summary>
     public static int FirstOutput(this PictureTrait trait) => _answers[..(int)trait].Sum(names => names.Length);
 
-    /// <summary>The trait that has an answer of this name, and the answer's number; null where there is none.</summary>
-    public static (PictureTrait Trait, int Answer)? Find(string answer)
-    {
-        foreach (PictureTrait trait in All)
-        {
-            int at = Array.FindIndex(_answers[(int)trait], name => name.Equals(answer, StringComparison.OrdinalIgnoreCase));
-            if (at >= 0) return (trait, at);
-        }
-        return null;
-    }
-
     private static string[] Names<T>() where T : struct, Enum =>
         [.. Enum.GetNames<T>().Select(name => string.Concat(name.Select((letter, i) => char.IsUpper(letter) && i > 0 ? " " + char.ToLowerInvariant(letter) : char.ToLowerInvariant(letter).ToString())))];
 }

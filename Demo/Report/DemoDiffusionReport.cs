@@ -100,7 +100,9 @@ public sealed class DemoDiffusionReport : IDisposable
         string file = Path.Combine(folder, $"{Name(trait)}-{row}.png");
         sheet.Save(file, ExistingFile.Replace);
         report.Section($"{picture.Caption}: {title}")
-            .Text($"The features, strongest first: {string.Join(", ", switched.Change.Features.Select(feature => $"{Short(feature.Site)}:{feature.Feature} {(feature.Effect < 0 ? "weaker" : "stronger")}"))}. Both pictures start from the same noise.")
+            .Text($"The features, strongest first: {string.Join(", ", switched.Change.Features.Select(feature => $"{Short(feature.Site)}:{feature.Feature} {(feature.Effect < 0 ? "weaker" : "stronger")}"))}. Both pictures start from the same noise. The same at the command line, with the coders' folders behind --sae:")
+            .Text($"prisma intervene --model weights/demo/painter --steps {new DemoPainterOptions().PaintingSteps} --seed {row} --prompt \"{picture.Caption}\" --from \"{picture.With(trait, to).Caption}\" --push {TraitSwitch.Strength} "
+                + $"{string.Join(" ", switched.Change.Features.GroupBy(feature => feature.Site).Select(site => $"--transplant {Short(site.Key)}:{string.Join(",", site.Select(feature => feature.Feature))}"))} --sae … --out changed")
             .Pictures([(sheet, "painted; where the strongest of these features fire; the same with the features changed; with random features; the difference to the first")]);
         return file;
     }

@@ -156,6 +156,7 @@ public sealed class PictureIntervention
     {
         foreach (var site in intervention.Ablated) _ = _pipeline.Unet.Find(site.ToString());
         if (intervention.Sources.Count > 0 && intervention.Transplants.Count == 0) throw new OptionsException("A prompt to take features from was given, but no features to transplant.");
+        if (!double.IsFinite(intervention.TransplantStrength)) throw new OptionsException($"A transplant's strength of {intervention.TransplantStrength} is no finite number.");
         if (intervention.Sources.Count > 1 && intervention.Sources.Count != options.Prompts.Count)
             throw new OptionsException($"{intervention.Sources.Count} prompts to take features from were given for {options.Prompts.Count} pictures: give one, or one for each.");
         if (options.Start is null && intervention.Steps is { } chosen) CheckSteps(chosen, options.Steps);

@@ -42,6 +42,22 @@ public sealed class InterventionTests : IDisposable
     }
 
     [Fact]
+    public void Transplants_take_a_prompt_for_each_picture_and_go_as_far_as_told()
+    {
+        string[] sources = ["blue house", "a fox"];
+        using var other = _intervention.Run(s_options with { Prompts = sources }, Adding(0));
+        var (feature, _) = _intervention.Strongest(s_update, other.Original, 0, 1)[0];
+        var options = new InterventionOptions { Transplants = [(s_update, feature)], Sources = sources, Steps = new HashSet<int> { 0 } };
+        using var nothing = _intervention.Run(s_options, options with { TransplantStrength = 0 });
+        Assert.True(nothing.Original.Latents.Equals(nothing.Edited.Latents));
+        using var moved = _intervention.Run(s_options, options with { TransplantStrength = 2 });
+        var (want, before) = (_intervention.MapOf(s_update, feature, other.Original), _intervention.MapOf(s_update, feature, moved.Original));
+        var change = (moved.Edited.Cache[s_update] - moved.Original.Cache[s_update]).select(1, 0);
+        DiffusionFixture.Near("change of the update", change, (want - before).select(1, 0).unsqueeze(1) * 2 * _sae.Directions[feature].view(1, -1, 1, 1), 2e-4);
+        Assert.Throws<OptionsException>(() => _intervention.Run(s_options, options with { Sources = ["a", "b", "c"] }));
+    }
+
+    [Fact]
     public void Edits_hold_at_the_steps_and_cells_that_are_named()
     {
         using var result = _intervention.Run(s_options, Adding(4) with { Steps = new HashSet<int> { 1 }, Mask = PictureMask.Box(128, 128, 0, 32, 64, 32) });
