@@ -24,12 +24,12 @@ public static class PainterSaes
         ArgumentNullException.ThrowIfNull(options);
         using var scope = NewDisposeScope();
         Dictionary<HookSite, Tensor> seen = Updates(painter, options, SceneSplit.Training, options.Pictures, stop), unseen = Updates(painter, options, SceneSplit.HeldOut, options.HeldOut, stop);
-        using var data = new MatrixSource(seen.ToDictionary(pair => pair.Key.ToString(), pair => pair.Value.clone().DetachFromDisposeScope()), options.Seed);
+        using var data = new MatrixSource(seen.ToDictionary(pair => pair.Key.ToString(), pair => pair.Value.DetachFromDisposeScope()), options.Seed);
         IReadOnlyList<TrainJob> jobs = [.. Sites.Select(site => new TrainJob { Name = site.ToString(), Reads = [site.ToString()], Writes = [site.ToString()], Features = options.Features, Settings = options.Settings })];
         IReadOnlyList<CoderTraining> runs = Trainer.Fit(jobs, data, options.Run, progress, stop: stop);
         try
         {
-            return [.. Sites.Zip(runs, (site, run) => Measured(run, site, options, seen[site], unseen[site]))];
+            return [.. Sites.Zip(runs, (site, run) => Measured(run, site, options, data, unseen[site]))];
         }
         finally
         {
@@ -37,7 +37,7 @@ public static class PainterSaes
         }
     }
 
-    private static TrainedPainterSae Measured(CoderTraining run, HookSite site, PainterSaeOptions options, Tensor seen, Tensor unseen)
+    private static TrainedPainterSae Measured(CoderTraining run, HookSite site, PainterSaeOptions options, MatrixSource data, Tensor unseen)
     {
         var card = new CoderCard
         {
@@ -50,27 +50,17 @@ public static class PainterSaes
             Origin = new Provenance { ModelName = DemoPainter.ModelName, HookName = site.ToString(), Scope = TokenScope.All },
         };
         using var plain = (Coder)run.Coder.Freeze(card);
-        var coder = (Coder)run.Coder.Freeze(card with { Statistics = Statistics(plain, seen) });
+        var coder = (Coder)run.Coder.Freeze(card with { Statistics = FeatureMoments.Measure(plain, data, [site.ToString()], data.RowsPerRound!.Value) });
         var fidelity = new Fidelity(coder);
         fidelity.Add(unseen);
         return new TrainedPainterSae(coder, site, options, fidelity.Report());
-    }
-
-    // Mean and deviation of each feature where it fires: the unit of interventions.
-    private static FeatureStatistics Statistics(Coder coder, Tensor rows)
-    {
-        using var scope = NewDisposeScope();
-        using Codes codes = coder.Encode(rows);
-        Tensor dense = codes.ToDense(), fires = dense.gt(0).to(float32), count = fires.sum([0]).clamp(1.0, float.MaxValue);
-        Tensor mean = dense.sum([0]) / count, deviation = ((dense - mean).pow(2) * fires).sum([0]).div(count).sqrt();
-        return new FeatureStatistics(mean.data<float>().ToArray(), deviation.data<float>().ToArray());
     }
 
     /// <summary>What each place adds while pictures of a split are painted: [pictures · steps · cells, d].</summary>
     private static Dictionary<HookSite, Tensor> Updates(TextToImage painter, PainterSaeOptions options, SceneSplit split, int pictures, CancellationToken stop)
     {
         var parts = Sites.ToDictionary(site => site, _ => new List<Tensor>());
-        DenoisePlan plan = DenoisePlan.Empty.With(Sites.Aggregate(HookPlan.Empty, (kept, site) => kept.Keep(site)));
+        DenoisePlan plan = DenoisePlan.Keeping(Sites);
         for (int first = 0; first < pictures; first += PaintedAtOnce)
         {
             stop.ThrowIfCancellationRequested();

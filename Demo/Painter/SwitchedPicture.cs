@@ -5,41 +5,33 @@ using Prisma.Sae;
 namespace Prisma.Demo;
 
 /// <summary>A picture from one noise: as its caption says, with features switched, and with random features instead. Owns what was made.</summary>
-internal sealed class SwitchedPicture : IDisposable
+internal sealed record SwitchedPicture(TraitSwitch Change, Generation Original, Generation Edited, Generation Random) : IDisposable
 {
-    private readonly InterventionResult _switched, _control;
-
-    private SwitchedPicture(TraitSwitch change, InterventionResult switched, InterventionResult control) => (Change, _switched, _control) = (change, switched, control);
-
-    public TraitSwitch Change { get; }
-
-    public Generation Original => _switched.Original;
-
-    public Generation Edited => _switched.Edited;
-
-    public Generation Random => _control.Edited;
-
     /// <summary>Paints them.</summary>
     public static SwitchedPicture Paint(TextToImage painter, PictureIntervention intervention, IReadOnlyDictionary<HookSite, FeatureStatistics> units, string caption, string changed, int seed)
     {
         var options = new GenerateOptions { Prompts = [caption], Steps = new DemoPainterOptions().PaintingSteps, Seed = seed };
-        using Generation original = painter.Generate(options with { Decodes = false }, intervention.Kept()), other = painter.Generate(options with { Prompts = [changed], Decodes = false }, intervention.Kept());
-        TraitSwitch change = TraitSwitch.Find(intervention, original, other);
-        InterventionResult switched = intervention.Run(options, change.Changes(changed));
+        var made = new List<Generation>();
         try
         {
-            return new SwitchedPicture(change, switched, intervention.Run(options, change.Control(intervention, units, original, other, new SceneRandom((ulong)seed))));
+            made.Add(painter.Generate(options, intervention.Kept()));
+            using Generation other = painter.Generate(options with { Prompts = [changed], Decodes = false }, intervention.Kept());
+            TraitSwitch change = TraitSwitch.Find(intervention, made[0], other);
+            made.Add(intervention.Edited(options, change.Changes(changed), made[0], other));
+            made.Add(intervention.Edited(options, change.Control(intervention, units, made[0], other, new SceneRandom((ulong)seed)), made[0]));
+            return new SwitchedPicture(change, made[0], made[1], made[2]);
         }
         catch
         {
-            switched.Dispose();
+            foreach (Generation one in made) one.Dispose();
             throw;
         }
     }
 
     public void Dispose()
     {
-        _switched.Dispose();
-        _control.Dispose();
+        Original.Dispose();
+        Edited.Dispose();
+        Random.Dispose();
     }
 }

@@ -16,6 +16,13 @@ public sealed class DenoisePlan
     /// <summary>A plan that asks for nothing.</summary>
     public static DenoisePlan Empty { get; } = new([]);
 
+    /// <summary>A plan that keeps places in all passes that see the prompt.</summary>
+    public static DenoisePlan Keeping(IEnumerable<HookSite> sites)
+    {
+        ArgumentNullException.ThrowIfNull(sites);
+        return Empty.With(sites.Aggregate(HookPlan.Empty, (plan, site) => plan.Keep(site)));
+    }
+
     /// <summary>Adds a hook plan for some passes: <c>plan.With(edits, step => step.Index &lt; 2)</c>. Without a condition it holds for those that see the prompt.</summary>
     public DenoisePlan With(HookPlan plan, Func<DenoiseStep, bool>? when = null)
     {

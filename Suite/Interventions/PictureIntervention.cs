@@ -32,21 +32,37 @@ public sealed class PictureIntervention
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(intervention);
         Check(options, intervention);
-        var keep = Kept();
-        var original = _pipeline.Generate(options, keep, progress);
+        var original = _pipeline.Generate(options, Kept(), progress);
         try
         {
             if (intervention.Steps is { } chosen) CheckSteps(chosen, original.Steps.shape[0]);
             using var source = intervention.Transplants.Count > 0
-                ? _pipeline.Generate(options with { Prompts = [.. options.Prompts.Select((_, i) => intervention.Sources[intervention.Sources.Count == 1 ? 0 : i])], Decodes = false }, keep, progress)
+                ? _pipeline.Generate(options with { Prompts = [.. options.Prompts.Select((_, i) => intervention.Sources[intervention.Sources.Count == 1 ? 0 : i])], Decodes = false }, Kept(), progress)
                 : null;
-            return new InterventionResult { Original = original, Edited = _pipeline.Generate(options, PlanOf(original, source, intervention, keep), progress) };
+            return new InterventionResult { Original = original, Edited = _pipeline.Generate(options, PlanOf(original, source, intervention), progress) };
         }
         catch
         {
             original.Dispose();
             throw;
         }
+    }
+
+    /// <summary>Draws with the intervention alone, where the pictures without it, and those of its sources, were drawn before. The caller disposes it.</summary>
+    /// <param name="options">How <paramref name="original"/> was drawn.</param>
+    /// <param name="intervention">The changes.</param>
+    /// <param name="original">The pictures without it, drawn under <see cref="Kept"/>. Borrowed.</param>
+    /// <param name="source">Those of the sources' prompts, from the same noise under <see cref="Kept"/>; null without transplants. Borrowed.</param>
+    /// <exception cref="OptionsException">An edit names a feature or place that has no coder, a step that is not taken, or the mask does not fit the picture.</exception>
+    public Generation Edited(GenerateOptions options, InterventionOptions intervention, Generation original, Generation? source = null)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        ArgumentNullException.ThrowIfNull(intervention);
+        ArgumentNullException.ThrowIfNull(original);
+        Check(options, intervention);
+        if (intervention.Transplants.Count > 0 && source is null) throw new OptionsException("A transplant needs the pictures that features are taken from.");
+        if (intervention.Steps is { } chosen) CheckSteps(chosen, original.Steps.shape[0]);
+        return _pipeline.Generate(options, PlanOf(original, source, intervention));
     }
 
     /// <summary>How strongly one feature fires at each cell and step of a run: [B, K, h, w]. The caller disposes it.</summary>
@@ -90,10 +106,11 @@ public sealed class PictureIntervention
     public IEnumerable<HookSite> Sites => _coders.Keys;
 
     /// <summary>A plan that keeps what the coders read.</summary>
-    public DenoisePlan Kept() => DenoisePlan.Empty.With(_coders.Keys.Aggregate(HookPlan.Empty, (plan, site) => plan.Keep(site)));
+    public DenoisePlan Kept() => DenoisePlan.Keeping(_coders.Keys);
 
-    private DenoisePlan PlanOf(Generation original, Generation? source, InterventionOptions intervention, DenoisePlan plan)
+    private DenoisePlan PlanOf(Generation original, Generation? source, InterventionOptions intervention)
     {
+        var plan = Kept();
         foreach (var site in intervention.Ablated)
             plan = plan.With(HookPlan.Empty.Edit(site, (value, _) => value.zeros_like()), step => intervention.ActsAt(step) && (step.IsConditional || intervention.Halves != InterventionHalves.Conditional));
         foreach (var site in _coders.Keys)
@@ -101,11 +118,13 @@ public sealed class PictureIntervention
             var placement = PlacementOf(site, original);
             var shares = intervention.Mask is { } mask ? TokenMask.Shares(mask, LayoutOf(site, original)) : null;
             var edits = intervention.Edits.Where(edit => edit.Site == site).Select(edit => edit.Edit with { Shares = shares }).ToList();
+            List<(int Feature, float[][] Steps)> targets = source is null ? [] : [.. intervention.Transplants.Where(pair => pair.Site == site)
+                .Select(pair => (pair.Feature, TargetsOf(site, pair.Feature, original, source, intervention.TransplantStrength)))];
             for (var step = 0; step < original.Steps.shape[0]; step++)
             {
-                var transplants = source is null ? [] : intervention.Transplants.Where(pair => pair.Site == site)
-                    .Select(pair => new FeatureEdit(pair.Feature, FeatureAction.Set) { Values = ValuesOf(site, pair.Feature, original, source, step, intervention.TransplantStrength), Shares = shares });
-                var (index, all) = (step, edits.Concat(transplants).ToList());
+                var index = step;
+                var transplants = targets.Select(target => new FeatureEdit(target.Feature, FeatureAction.Set) { Values = target.Steps[index], Shares = shares });
+                var all = edits.Concat(transplants).ToList();
                 if (all.Count == 0) continue;
                 plan = plan.With(Spliced(site, placement, all, intervention.Alone), at => at.Index == index && at.IsConditional && intervention.ActsAt(at));
                 if (intervention.Halves == InterventionHalves.Conditional) continue;
@@ -135,14 +154,17 @@ public sealed class PictureIntervention
         return new TokenLayout(0, 1, (int)cells[3], (int)cells[4], (int)(latents[2] * factor / cells[3]), (int)(latents[3] * factor / cells[4]));
     }
 
-    // One value for each cell of each picture, one picture after another.
-    private float[] ValuesOf(HookSite site, int feature, Generation original, Generation source, int step, double strength)
+    // What a transplanted feature becomes at each step: one value for each cell of each picture, one picture after another.
+    private float[][] TargetsOf(HookSite site, int feature, Generation original, Generation source, double strength)
     {
         using var scope = NewDisposeScope();
-        var there = MapOf(site, feature, source).select(1, step);
-        if (strength == 1) return there.contiguous().data<float>().ToArray();
-        var here = MapOf(site, feature, original).select(1, step);
-        return (here + (there - here) * strength).contiguous().data<float>().ToArray();
+        var targets = MapOf(site, feature, source);
+        if (strength != 1)
+        {
+            var here = MapOf(site, feature, original);
+            targets = here + (targets - here) * strength;
+        }
+        return [.. targets.unbind(1).Select(step => step.contiguous().data<float>().ToArray())];
     }
 
     private Codes CodesOf(HookSite site, Tensor updates)
