@@ -25,9 +25,8 @@ internal static class UnetMemory
         using var unet = new Unet(Full);
         foreach (var (_, weight) in unet.Weights)
         {
-            using var inner = torch.NewDisposeScope();
-            var value = torch.empty([.. weight.Shape], torch.ScalarType.Float32).normal_(0, 0.02);
-            weight.Set((weight.Shape.Count == 1 ? value.add_(1) : value).to(dtype));
+            var value = torch.empty([.. weight.Shape], dtype).normal_(0, 0.02);
+            weight.Set(weight.Shape.Count == 1 ? value.add_(1) : value);
         }
         var weights = unet.ParameterCount * (dtype == torch.ScalarType.Float32 ? 4 : 2) / 1e9;
         var loaded = Machine.ResidentBytes() / 1e9;

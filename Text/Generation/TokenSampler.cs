@@ -1,4 +1,5 @@
 using Prisma.Core;
+using Numbers = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
 
 namespace Prisma.Text;
@@ -13,11 +14,15 @@ internal sealed class TokenSampler(GenerateOptions options) : IDisposable
     {
         using var scope = NewDisposeScope();
         logits = logits.to(ScalarType.Float32).cpu();
-        if (!logits.isfinite().any().item<bool>() || logits.isnan().any().item<bool>())
-            throw new PrismaException("The logits are not numbers: an edit or the weights made the model overflow.");
-        var log = logits.log_softmax(-1);
-        var id = options.Temperature == 0 ? logits.argmax(-1).item<long>() : Draw(logits / options.Temperature);
-        return new GeneratedToken((int)id, log[id].item<float>());
+        // Not by libtorch: its threads would go on turning for a while after work of microseconds, in the way of those that make the next token.
+        var values = logits.data<float>().ToArray();
+        var most = Numbers.Max<float>(values);
+        if (!float.IsFinite(most)) throw new PrismaException("The logits are not numbers: an edit or the weights made the model overflow.");
+        var id = options.Temperature == 0 ? Numbers.IndexOfMax<float>(values) : (int)Draw(logits / options.Temperature);
+        var chosen = values[id];
+        Numbers.Subtract(values, most, values);
+        Numbers.Exp<float>(values, values);
+        return new GeneratedToken(id, chosen - most - MathF.Log(Numbers.Sum<float>(values)));
     }
 
     public void Dispose() => _generator.Dispose();
