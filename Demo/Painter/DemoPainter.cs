@@ -21,7 +21,7 @@ public static class DemoPainter
         {
             double scaling = start is null ? Autoencoder(painter, autoencoder, stop) : painter.TakeOver(start);
             using (var trainer = new UnetTrainer(painter, scaling, stop)) trainer.Run(unet, stop);
-            return new TrainedPainter(painter, scaling);
+            return new TrainedPainter(painter, scaling, wentOn: start is not null);
         }
         catch
         {

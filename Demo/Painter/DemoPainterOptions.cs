@@ -18,18 +18,18 @@ public sealed record DemoPainterOptions
     public int VaeSteps { get; init; } = 700;
 
     /// <summary>Steps of the U-net with its text encoders.</summary>
-    public int Steps { get; init; } = 2400;
+    public int Steps { get; init; } = 7000;
 
     /// <summary>Pictures per step.</summary>
     public int BatchSize { get; init; } = 24;
 
     /// <summary>Different pictures that the U-net learns from; each is seen many times under fresh noise.</summary>
-    public int Pictures { get; init; } = 3000;
+    public int Pictures { get; init; } = 6000;
 
     /// <summary>The share of captions that are left out altogether, for guidance.</summary>
     public double NoCaption { get; init; } = 0.1;
 
-    /// <summary>Steps in which pictures are painted; half of the training is at just these times.</summary>
+    /// <summary>Steps in which pictures are painted; three quarters of the training are at just these times.</summary>
     public int PaintingSteps { get; init; } = 4;
 
     /// <summary>The highest learning rate of the transformers' matrices (Muon).</summary>

@@ -5,8 +5,9 @@ public sealed class TrainedPainter : IDisposable
 {
     private readonly TrainablePainter _painter;
     private readonly double _scaling;
+    private readonly bool _wentOn;
 
-    internal TrainedPainter(TrainablePainter painter, double scaling) => (_painter, _scaling) = (painter, scaling);
+    internal TrainedPainter(TrainablePainter painter, double scaling, bool wentOn) => (_painter, _scaling, _wentOn) = (painter, scaling, wentOn);
 
     /// <summary>Writes a folder in diffusers' layout, weights in 16 bits. Replaces such files.</summary>
     /// <exception cref="Core.PrismaException">A file cannot be written.</exception>
@@ -26,9 +27,9 @@ public sealed class TrainedPainter : IDisposable
             `StableDiffusionXLPipeline`. It paints captions such as "{CaptionedPicture.Draw(SceneSplit.HeldOut, 0, 1)[0].Caption}" in {options.PaintingSteps} steps without guidance.
 
             Made by `./prisma demo train diffusion` on pictures that the project draws itself (`Demo/Pictures`): {options.VaeSteps} steps of the autoencoder on pieces of pictures,
-            {options.Steps} steps of {options.BatchSize} for the U-net and the text encoders (velocity prediction; {options.Pictures} pictures under fresh noise; half of the steps at the times that
+            {options.Steps} steps of {options.BatchSize} for the U-net and the text encoders (velocity prediction, in which the object's surroundings count four times; {options.Pictures} pictures under fresh noise; three quarters of them at the times that
             {options.PaintingSteps}-step sampling asks; {100 * options.NoCaption:F0} % of the captions left out; the pooled text
-            says nothing); Muon ({options.MatrixLearningRate}) for the transformers' matrices, AdamW
+            says nothing{(_wentOn ? "; these steps went on from earlier weights" : "")}); Muon ({options.MatrixLearningRate}) for the transformers' matrices, AdamW
             ({options.LearningRate}) for the rest; seed {options.Seed}. The weights are under the project's licence.
             """;
     }

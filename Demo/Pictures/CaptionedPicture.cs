@@ -42,6 +42,18 @@ public sealed record CaptionedPicture(ShapeKind Shape, ColourKind Colour, PlaceK
         }
     }
 
+    /// <summary>The square that holds the object whatever the seed: its left and upper edge and its side, in shares of the picture's side.</summary>
+    public (float Left, float Top, float Side) Room
+    {
+        get
+        {
+            const float half = LargestRadius + Shake;
+            return ((Middle - half) / Scene.Width, (Scene.Width / 2f - half) / Scene.Width, 2 * half / Scene.Width);
+        }
+    }
+
+    private float Middle => Scene.Width / 2f + ((int)Place - 1) * Spacing;
+
     /// <summary>The number of the answer to a trait.</summary>
     public int this[PictureTrait trait] => trait switch
     {
@@ -82,7 +94,7 @@ public sealed record CaptionedPicture(ShapeKind Shape, ColourKind Colour, PlaceK
             Colour = Colour,
             Texture = TextureKind.Plain,
             Outline = OutlineKind.None,
-            X = Scene.Width / 2f + ((int)Place - 1) * Spacing + random.NextBetween(-Shake, Shake),
+            X = Middle + random.NextBetween(-Shake, Shake),
             Y = Scene.Width / 2f + random.NextBetween(-Shake, Shake),
             Radius = random.NextBetween(SmallestRadius, LargestRadius),
             Turn = (1, 0),
