@@ -84,6 +84,14 @@ public sealed class VideoModelTests
         Assert.Equal([2, 2, 65, 65], recording.Cache[Site.Pattern[1]].shape);
         using var spaceOnly = new CheckpointCopy("hf_timesformer", json => json["attention_type"] = "space_only");
         Assert.Contains("space_only", spaceOnly.Refusal(), StringComparison.Ordinal);
+        using var scaled = new CheckpointCopy("opengvlab_videomaev2", json => json["model_config"]!["qk_scale"] = 0.5);
+        Assert.Contains("model_config: 'qk_scale' = 0.5 is not built", scaled.Refusal(), StringComparison.Ordinal);
+        using var other = new CheckpointCopy("opengvlab_videomaev2", json => json["model_config"]!["norm_layer"] = "nn.RMSNorm");
+        Assert.Contains("nn.RMSNorm", other.Refusal(), StringComparison.Ordinal);
+        using var sizeless = new CheckpointCopy("opengvlab_videomaev2", json => json.AsObject().Remove("model_config"));
+        Assert.Contains("'model_config' is missing", sizeless.Refusal(), StringComparison.Ordinal);
+        using var unscaled = new CheckpointCopy("opengvlab_videomaev2", json => json["model_config"]!["init_values"] = 0.1);
+        Assert.Contains("gamma_1", unscaled.Refusal(), StringComparison.Ordinal);
         using var twice = new CheckpointCopy("prisma_vjepa", json => json["use_sdpa"] = false);
         Assert.Contains("use_sdpa", twice.Refusal(), StringComparison.Ordinal);
         using var decoder = new CheckpointCopy("hf_vivit", json => json["some_cap"] = 30.5);
