@@ -195,9 +195,6 @@ public sealed class VideoMae : HookedModel, IVideoModel, ILogitReadout
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
-    public string ClipInput => "pixel_values";
-
-    /// <inheritdoc/>
     public int ClipFrames => _config.Frames;
 
     /// <inheritdoc/>
