@@ -145,9 +145,6 @@ public sealed class PrismaVJepa : HookedModel, IVideoModel
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
-    public string ClipInput => "pixel_values";
-
-    /// <inheritdoc/>
     public int ClipFrames => _config.Frames;
 
     /// <inheritdoc/>

@@ -184,13 +184,7 @@ public sealed class TimeSformer : HookedModel, IVideoModel, ILogitReadout
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
-    public string ClipInput => "pixel_values";
-
-    /// <inheritdoc/>
     public int ClipFrames => _config.Frames;
-
-    /// <inheritdoc/>
-    public ClipOrder ClipOrder => ClipOrder.FramesFirst;
 
     /// <inheritdoc/>
     public string ReadoutPart => "";
@@ -233,7 +227,7 @@ public sealed class TimeSformer : HookedModel, IVideoModel, ILogitReadout
         Processing.Center(_time);
     }
 
-    private Tensor Clip(ModelInput input) => ClipPixels.ChannelsFirst(input["pixel_values"], "pixel_values", _config.Channels, ClipOrder);
+    private Tensor Clip(ModelInput input) => ClipPixels.ChannelsFirst(input["pixel_values"], "pixel_values", _config.Channels, ClipOrder.FramesFirst);
 
     // Patches of single frames [B·T, N, d] become tokens with places outside and time steps inside: [B, 1 + N·T, d].
     private Tensor Embed(Tensor clip, HookRun run)

@@ -131,9 +131,6 @@ public sealed class VJepa2 : HookedModel, IVideoModel
     public int ClipFrames => _config.Frames;
 
     /// <inheritdoc/>
-    public ClipOrder ClipOrder => ClipOrder.FramesFirst;
-
-    /// <inheritdoc/>
     protected override TokenLayout? Layout(ModelInput input)
     {
         using var clip = Clip(input);
@@ -165,7 +162,7 @@ public sealed class VJepa2 : HookedModel, IVideoModel
     private Tensor Clip(ModelInput input)
     {
         using var scope = NewDisposeScope();
-        var clip = ClipPixels.ChannelsFirst(input[Pixels], Pixels, _config.Channels, ClipOrder);
+        var clip = ClipPixels.ChannelsFirst(input[Pixels], Pixels, _config.Channels, ClipOrder.FramesFirst);
         return (clip.shape[2] < _config.Tubelet ? clip.repeat(1, 1, _config.Tubelet, 1, 1) : clip).MoveToOuterDisposeScope();
     }
 

@@ -42,8 +42,26 @@ public sealed record VideoMaeConfig
     /// <summary>Whether queries and values have biases; keys never have.</summary>
     public bool QkvBias { get; init; } = true;
 
-    /// <summary>Whether the classifier reads the mean of all tokens, normalised afterwards; otherwise the first token of the normalised stream.</summary>
+    /// <summary>Whether the mean of all tokens is read, normalised afterwards; otherwise the first token of the normalised stream.</summary>
     public bool MeanPooling { get; init; } = true;
+
+    /// <summary>ε of the norm of the mean.</summary>
+    public double MeanEps { get; init; } = 1e-5;
+
+    /// <summary>Whether a model without a classifier gives out what a classifier would read.</summary>
+    public bool Pooled { get; init; }
+
+    /// <summary>Whether what a block writes is multiplied channel by channel.</summary>
+    public bool LayerScale { get; init; }
+
+    /// <summary>The largest logarithm of the factor of cosine attention; plain attention where null.</summary>
+    public double? CosineLimit { get; init; }
+
+    /// <summary>Whether positions are learned; otherwise a fixed sinusoid table.</summary>
+    public bool LearnedPositions { get; init; }
+
+    /// <summary>How the reference lays out a clip.</summary>
+    public ClipOrder Order { get; init; } = ClipOrder.FramesFirst;
 
     /// <summary>Classes of the classifier; 0 where there is none.</summary>
     public int Classes { get; init; }
@@ -53,7 +71,7 @@ public sealed record VideoMaeConfig
 }
 
 /// <summary>
-/// VideoMAE in the Hugging Face layout (Tong et al. 2022; VideoMAE V2's encoders are the same where they are stored so): tubelets, fixed
+/// VideoMAE in the Hugging Face layout (Tong et al. 2022; <see cref="VideoMaeV2Family"/> reads its successor's own): tubelets, fixed
 /// sinusoid positions, pre-norm blocks with erf-GELU and a bias on queries and values only. Of a pre-training checkpoint the encoder is
 /// run, on all tokens; its decoder is left out.
 /// </summary>
@@ -101,7 +119,7 @@ public sealed class VideoMaeFamily : ModelFamily<VideoMaeConfig>
             Activation = json.Activation("hidden_act", "gelu"),
             Eps = json.Double("layer_norm_eps", 1e-12),
             QkvBias = json.Bool("qkv_bias", true),
-            MeanPooling = json.Bool("use_mean_pooling", true),
+            MeanPooling = json.Bool("use_mean_pooling", true),  // its norm keeps PyTorch's ε, whatever the configuration says
             Classes = VideoConfig.Classes(folder, json, classifies),
         };
         json.Require(config.Tokens > 0, "image_size or num_frames is smaller than one tubelet");
@@ -135,11 +153,12 @@ public sealed class VideoMaeFamily : ModelFamily<VideoMaeConfig>
     }
 }
 
-/// <summary>The model of <see cref="VideoMaeFamily"/>: pixel_values [B, T, C, H, W] to logits, or to the last hidden state.</summary>
+/// <summary>
+/// The model of <see cref="VideoMaeFamily"/> and <see cref="VideoMaeV2Family"/>: pixel_values, a clip in the order of the configuration, to
+/// logits, or to the last hidden state.
+/// </summary>
 public sealed class VideoMae : HookedModel, IVideoModel, ILogitReadout
 {
-    private const double HeadNormEps = 1e-5;  // the classifier's norm keeps PyTorch's default, whatever the configuration says
-
     private readonly VideoMaeConfig _config;
     private readonly TubeletEmbed _patch;
     private readonly Weight _pos;
@@ -158,12 +177,13 @@ public sealed class VideoMae : HookedModel, IVideoModel, ILogitReadout
         _posEmbed = Point(Site.PosEmbed);
         _fullEmbed = Point(Site.FullEmbed);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads, Bias = config.QkvBias }),
+            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads, Bias = config.QkvBias, CosineLimit = config.CosineLimit }),
             new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
-            LayerNorm.With(config.Eps))))];
-        if (!config.MeanPooling || config.Classes > 0)
+            LayerNorm.With(config.Eps),
+            new BlockOptions { LayerScale = config.LayerScale })))];
+        if (!config.MeanPooling || config.Classes > 0 || config.Pooled)
         {
-            _norm = Child("ln_final", new LayerNorm(config.Width, config.MeanPooling ? HeadNormEps : config.Eps, Site.FinalScale, Site.FinalNormalized));
+            _norm = Child("ln_final", new LayerNorm(config.Width, config.MeanPooling ? config.MeanEps : config.Eps, Site.FinalScale, Site.FinalNormalized));
             _lnFinal = Point(Site.LnFinal);
         }
         if (config.Classes == 0) return;
@@ -175,13 +195,10 @@ public sealed class VideoMae : HookedModel, IVideoModel, ILogitReadout
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
-    public string ClipInput => "pixel_values";
-
-    /// <inheritdoc/>
     public int ClipFrames => _config.Frames;
 
     /// <inheritdoc/>
-    public ClipOrder ClipOrder => ClipOrder.FramesFirst;
+    public ClipOrder ClipOrder => _config.Order;
 
     /// <inheritdoc/>
     public string ReadoutPart => "";
@@ -209,10 +226,12 @@ public sealed class VideoMae : HookedModel, IVideoModel, ILogitReadout
         foreach (var block in _blocks) x = block.Forward(x, run);
         if (_norm is null || _lnFinal is null) return new ModelOutput().With("last_hidden_state", x);
         if (!_config.MeanPooling) x = _lnFinal.Pass(_norm.Forward(x, run), run);
-        if (_head is null || _postHead is null) return new ModelOutput().With("last_hidden_state", x);
+        if (_head is null && !_config.Pooled) return new ModelOutput().With("last_hidden_state", x);
         // The mean of all tokens stays a token of its own, [B, 1, d], so that the norm's places have their axes.
-        var read = _config.MeanPooling ? _lnFinal.Pass(_norm.Forward(x.mean([1L], keepdim: true), run), run) : x;
-        return new ModelOutput().With("logits", _postHead.Pass(_head.Forward(read.select(1, 0)), run)).With("last_hidden_state", x);
+        var read = (_config.MeanPooling ? _lnFinal.Pass(_norm.Forward(x.mean([1L], keepdim: true), run), run) : x).select(1, 0);
+        return _head is null || _postHead is null
+            ? new ModelOutput().With("last_hidden_state", x).With("pooler_output", read)
+            : new ModelOutput().With("logits", _postHead.Pass(_head.Forward(read), run)).With("last_hidden_state", x);
     }
 
     /// <inheritdoc/>

@@ -14,14 +14,17 @@ public enum VivitHead
     Classifier,
 }
 
-/// <summary>What of a ViViT's configuration enters the forward pass.</summary>
+/// <summary>What of a ViViT's configuration enters the forward pass, of the joint model and of the factorised one.</summary>
 public sealed record VivitConfig
 {
     /// <summary>d_model.</summary>
     public required int Width { get; init; }
 
-    /// <summary>The number of blocks.</summary>
+    /// <summary>The number of blocks; of a factorised model those of the encoder of single time steps.</summary>
     public required int Layers { get; init; }
+
+    /// <summary>Blocks of a factorised model's encoder over time; 0 where one encoder reads space and time together.</summary>
+    public int TemporalLayers { get; init; }
 
     /// <summary>The number of heads.</summary>
     public required int Heads { get; init; }
@@ -56,7 +59,33 @@ public sealed record VivitConfig
     /// <summary>Classes of the classifier; 0 where there is none.</summary>
     public int Classes { get; init; }
 
-    internal long Tokens => (long)(Frames / Tubelet[0]) * (Image / Tubelet[1]) * (Image / Tubelet[2]);
+    internal int Steps => Frames / Tubelet[0];
+
+    internal int Patches => Image / Tubelet[1] * (Image / Tubelet[2]);
+
+    internal long Tokens => (long)Steps * Patches;
+
+    /// <summary>The sizes that both models have, under the keys of Hugging Face.</summary>
+    internal static VivitConfig Sizes(ConfigReader json, ModelFolder folder, bool classifies)
+    {
+        var tubelet = json.Ints("tubelet_size", [2, 16, 16]);
+        json.Require(tubelet.Count == 3, "tubelet_size is no list of three numbers: frames, height and width").Check();
+        var config = new VivitConfig
+        {
+            Width = json.Int("hidden_size", 768),
+            Layers = json.Int("num_hidden_layers", 12),
+            Heads = json.Int("num_attention_heads", 12),
+            Hidden = json.Int("intermediate_size", 3072),
+            Tubelet = tubelet,
+            Image = json.Side("image_size", 224),
+            Frames = json.Int("num_frames", 32),
+            Channels = json.Int("num_channels", 3),
+            Head = classifies ? VivitHead.Classifier : VivitHead.None,
+            Classes = VideoConfig.Classes(folder, json, classifies),
+        };
+        json.Require(config.Tokens > 0, "image_size or num_frames is smaller than one tubelet");
+        return config;
+    }
 }
 
 /// <summary>
@@ -92,25 +121,12 @@ public sealed class VivitFamily : ModelFamily<VivitConfig>
         json.Require(folder.Architecture is "VivitModel" or "VivitForVideoClassification" or "",
             $"the architecture '{folder.Architecture}' is not built; VivitModel and VivitForVideoClassification are");
         var classifies = folder.Architecture == "VivitForVideoClassification";
-        var tubelet = json.Ints("tubelet_size", [2, 16, 16]);
-        json.Require(tubelet.Count == 3, "tubelet_size is no list of three numbers: frames, height and width").Check();
-        var config = new VivitConfig
+        var config = VivitConfig.Sizes(json, folder, classifies) with
         {
-            Width = json.Int("hidden_size", 768),
-            Layers = json.Int("num_hidden_layers", 12),
-            Heads = json.Int("num_attention_heads", 12),
-            Hidden = json.Int("intermediate_size", 3072),
-            Tubelet = tubelet,
-            Image = json.Side("image_size", 224),
-            Frames = json.Int("num_frames", 32),
-            Channels = json.Int("num_channels", 3),
             Activation = json.Activation("hidden_act", "gelu_fast"),
             Eps = json.Double("layer_norm_eps", 1e-6),
             QkvBias = json.Bool("qkv_bias", true),
-            Head = classifies ? VivitHead.Classifier : VivitHead.None,
-            Classes = VideoConfig.Classes(folder, json, classifies),
         };
-        json.Require(config.Tokens > 0, "image_size or num_frames is smaller than one tubelet");
         json.Finish();
         return config;
     }
@@ -184,13 +200,7 @@ public sealed class Vivit : HookedModel, IVideoModel, ILogitReadout
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
-    public string ClipInput => "pixel_values";
-
-    /// <inheritdoc/>
     public int ClipFrames => _config.Frames;
-
-    /// <inheritdoc/>
-    public ClipOrder ClipOrder => ClipOrder.FramesFirst;
 
     /// <inheritdoc/>
     public string ReadoutPart => "";
@@ -230,7 +240,7 @@ public sealed class Vivit : HookedModel, IVideoModel, ILogitReadout
         if (step == ProcessingStep.CenterWriting) Processing.Center(_pos);
     }
 
-    private Tensor Clip(ModelInput input) => ClipPixels.ChannelsFirst(input["pixel_values"], "pixel_values", _config.Channels, ClipOrder);
+    private Tensor Clip(ModelInput input) => ClipPixels.ChannelsFirst(input["pixel_values"], "pixel_values", _config.Channels, ClipOrder.FramesFirst);
 
     private Tensor Embed(ModelInput input, HookRun run)
     {

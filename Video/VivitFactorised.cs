@@ -3,91 +3,38 @@ using static TorchSharp.torch;
 
 namespace Prisma.Video;
 
-/// <summary>What of a factorised ViViT's configuration enters the forward pass.</summary>
-public sealed record VivitFactorisedConfig
-{
-    /// <summary>d_model.</summary>
-    public required int Width { get; init; }
-
-    /// <summary>Blocks of the spatial encoder.</summary>
-    public required int Layers { get; init; }
-
-    /// <summary>Blocks of the temporal encoder.</summary>
-    public required int TemporalLayers { get; init; }
-
-    /// <summary>The number of heads of both.</summary>
-    public required int Heads { get; init; }
-
-    /// <summary>d_mlp of both.</summary>
-    public required int Hidden { get; init; }
-
-    /// <summary>Frames, height and width of a tubelet.</summary>
-    public required IReadOnlyList<int> Tubelet { get; init; }
-
-    /// <summary>The side of a frame.</summary>
-    public required int Image { get; init; }
-
-    /// <summary>Frames of a clip.</summary>
-    public required int Frames { get; init; }
-
-    /// <summary>Colour channels.</summary>
-    public int Channels { get; init; } = 3;
-
-    /// <summary>Classes of the classifier.</summary>
-    public required int Classes { get; init; }
-
-    internal int Steps => Frames / Tubelet[0];
-
-    internal int Patches => Image / Tubelet[1] * (Image / Tubelet[2]);
-}
-
 /// <summary>
 /// ViViT with a factorised encoder (Arnab et al. 2021, model 2): a transformer over the tubelets of each time step, then one over what the
 /// class tokens of all steps have read. Weights have the names of its authors' library scenic, the levels of the tree joined by dots
 /// (<c>SpatialTransformer.encoderblock_0.LayerNorm_0.scale</c>), kernels as [inputs, outputs]; scenic stores no <c>config.json</c>: it is
 /// written beside them with the keys of Hugging Face's ViViT, <c>"model_type": "vivit_factorised"</c> and <c>num_temporal_layers</c>.
 /// </summary>
-public sealed class VivitFactorisedFamily : ModelFamily<VivitFactorisedConfig>
+public sealed class VivitFactorisedFamily : ModelFamily<VivitConfig>
 {
     /// <inheritdoc/>
     public override string Name => "vivit_factorised";
 
     /// <inheritdoc/>
-    protected override VivitFactorisedConfig TinyConfig => new() { Width = 16, Layers = 2, TemporalLayers = 2, Heads = 2, Hidden = 24, Tubelet = [2, 4, 4], Image = 16, Frames = 4, Classes = 5 };
+    protected override VivitConfig TinyConfig => new() { Width = 16, Layers = 2, TemporalLayers = 2, Heads = 2, Hidden = 24, Tubelet = [2, 4, 4], Image = 16, Frames = 4, Head = VivitHead.Classifier, Classes = 5 };
 
     /// <inheritdoc/>
     public override bool Claims(ModelFolder folder) => folder.ModelType == Name;
 
     /// <inheritdoc/>
-    protected override VivitFactorisedConfig ReadConfig(ModelFolder folder)
+    protected override VivitConfig ReadConfig(ModelFolder folder)
     {
         var json = new ConfigReader(folder.Config, Path.Combine(folder.Path, folder.ConfigFile));
-        var tubelet = json.Ints("tubelet_size", [2, 16, 16]);
-        json.Require(tubelet.Count == 3, "tubelet_size is no list of three numbers: frames, height and width").Check();
-        var config = new VivitFactorisedConfig
-        {
-            Width = json.Int("hidden_size", 768),
-            Layers = json.Int("num_hidden_layers", 12),
-            TemporalLayers = json.Int("num_temporal_layers", 4),
-            Heads = json.Int("num_attention_heads", 12),
-            Hidden = json.Int("intermediate_size", 3072),
-            Tubelet = tubelet,
-            Image = json.Side("image_size", 224),
-            Frames = json.Int("num_frames", 32),
-            Channels = json.Int("num_channels", 3),
-            Classes = VideoConfig.Classes(folder, json, classifies: true),
-        };
-        json.Require(config.Steps * config.Patches > 0, "image_size or num_frames is smaller than one tubelet");
+        var config = VivitConfig.Sizes(json, folder, classifies: true) with { TemporalLayers = json.Int("num_temporal_layers", 4) };
         json.Require(config.Width % config.Heads == 0, $"{config.Heads} heads do not divide the width {config.Width}");
         json.Finish();
         return config;
     }
 
     /// <inheritdoc/>
-    protected override HookedModel Build(VivitFactorisedConfig config) => new VivitFactorised(config);
+    protected override HookedModel Build(VivitConfig config) => new VivitFactorised(config);
 
     /// <inheritdoc/>
-    protected override WeightMap Weights(VivitFactorisedConfig config, TensorSource source) => new WeightMap()
+    protected override WeightMap Weights(VivitConfig config, TensorSource source) => new WeightMap()
         .Copy("patch.weight", "embedding.kernel", kernel => kernel.permute(4, 3, 0, 1, 2)).Copy("patch.bias", "embedding.bias")
         .Under("spatial.", "SpatialTransformer.", map => Encoder(map, config.Layers)).Copy("spatial.cls_token", "cls_SpatialTransformer")
         .Under("temporal.", "TemporalTransformer.", map => Encoder(map, config.TemporalLayers)).Copy("temporal.cls_token", "cls_TemporalTransformer")
@@ -119,22 +66,24 @@ public sealed class VivitFactorisedFamily : ModelFamily<VivitFactorisedConfig>
 /// time step on its token axis and steps on the batch axis, [B·T', 1 + h·w, d]; the part <c>temporal</c> has one token for each step,
 /// [B, 1 + T', d].
 /// </summary>
-public sealed class VivitFactorised : HookedModel, IVideoModel, ILogitReadout
+public sealed class VivitFactorised : HookedModel, IStepwiseVideo, ILogitReadout
 {
-    private readonly VivitFactorisedConfig _config;
+    private const string Spatial = "spatial", Temporal = "temporal";
+
+    private readonly VivitConfig _config;
     private readonly TubeletEmbed _patch;
     private readonly VivitEncoder _spatial, _temporal;
     private readonly Linear _head;
     private readonly HookPoint _postHead;
 
     /// <summary>Declares everything of the configuration, without values.</summary>
-    public VivitFactorised(VivitFactorisedConfig config)
+    public VivitFactorised(VivitConfig config)
     {
         ArgumentNullException.ThrowIfNull(config);
         _config = config;
         _patch = Child("patch", new TubeletEmbed(config.Channels, config.Width, config.Tubelet[0], config.Tubelet[1], config.Tubelet[2]));
-        _spatial = PartChild("spatial", new VivitEncoder(config, config.Layers, config.Patches));
-        _temporal = PartChild("temporal", new VivitEncoder(config, config.TemporalLayers, config.Steps));
+        _spatial = PartChild(Spatial, new VivitEncoder(config, config.Layers, config.Patches));
+        _temporal = PartChild(Temporal, new VivitEncoder(config, config.TemporalLayers, config.Steps));
         _head = Child("head", new Linear(config.Width, config.Classes));
         _postHead = Point(Site.PostHead);
     }
@@ -143,16 +92,16 @@ public sealed class VivitFactorised : HookedModel, IVideoModel, ILogitReadout
     public override IReadOnlyList<string> InputNames { get; } = ["pixel_values"];
 
     /// <inheritdoc/>
-    public string ClipInput => "pixel_values";
-
-    /// <inheritdoc/>
     public int ClipFrames => _config.Frames;
 
     /// <inheritdoc/>
-    public ClipOrder ClipOrder => ClipOrder.FramesFirst;
+    public string StepPart => Spatial;
 
     /// <inheritdoc/>
-    public string ReadoutPart => "temporal";
+    public string ClipPart => Temporal;
+
+    /// <inheritdoc/>
+    public string ReadoutPart => Temporal;
 
     /// <inheritdoc/>
     public int? ReadToken => 0;
@@ -182,19 +131,17 @@ public sealed class VivitFactorised : HookedModel, IVideoModel, ILogitReadout
         return new ModelOutput().With("logits", _postHead.Pass(_head.Forward(x.select(1, 0)), run)).With("last_hidden_state", x);
     }
 
-    private Tensor Clip(ModelInput input) => ClipPixels.ChannelsFirst(input["pixel_values"], "pixel_values", _config.Channels, ClipOrder);
+    private Tensor Clip(ModelInput input) => ClipPixels.ChannelsFirst(input["pixel_values"], "pixel_values", _config.Channels, ClipOrder.FramesFirst);
 }
 
 /// <summary>One of the two encoders: a class token, learned positions, pre-norm blocks with tanh-GELU, a final norm.</summary>
 public sealed class VivitEncoder : Module
 {
-    private const double Eps = 1e-6;
-
     private readonly Weight _cls, _pos;
     private readonly HookPoint _posEmbed, _fullEmbed, _lnFinal;
     private readonly Block[] _blocks;
 
-    internal VivitEncoder(VivitFactorisedConfig config, int layers, int tokens)
+    internal VivitEncoder(VivitConfig config, int layers, int tokens)
     {
         _cls = Declare("cls_token", 1, 1, config.Width);
         _pos = Declare("pos_embed", 1, 1 + tokens, config.Width);
@@ -202,9 +149,9 @@ public sealed class VivitEncoder : Module
         _fullEmbed = Point(Site.FullEmbed);
         _blocks = [.. Enumerable.Range(0, layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
             new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads }),
-            new Mlp(config.Width, config.Hidden, Activation.Named("gelu_new")),
-            LayerNorm.With(Eps))))];
-        Norm = Child("ln_final", new LayerNorm(config.Width, Eps, Site.FinalScale, Site.FinalNormalized));
+            new Mlp(config.Width, config.Hidden, Activation.Named(config.Activation)),
+            LayerNorm.With(config.Eps))))];
+        Norm = Child("ln_final", new LayerNorm(config.Width, config.Eps, Site.FinalScale, Site.FinalNormalized));
         _lnFinal = Point(Site.LnFinal);
     }
 

@@ -48,14 +48,9 @@ public sealed class AttentionRollout : AttributionMethod
     protected override Finding Compute(AttributionTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        var last = task.Layer(-1);
-        var patterns = AttentionRead.Patterns(task, 0, last);
-        var fused = patterns.Select(pattern =>
-        {
-            using (pattern) return AttentionRead.Fuse(pattern, task.Options.Fusion, task.Options.Head);
-        }).ToList();
-        var rolled = Roll(fused, task.Options.Discard);
-        return new Finding(AttentionRead.Row(task, rolled), FindingKind.PerToken, $"{task.Place(Site.Pattern, 0)} to {task.Place(Site.Pattern, last)}")
+        var rolled = task.Stacks.Select(stack => Roll(AttentionRead.Fused(stack, 0, stack.Layer(-1)), task.Options.Discard)).ToList();
+        var (first, last) = (task.Place(Site.Pattern, 0), task.Stacks[^1].Place(Site.Pattern, task.Stacks[^1].Layer(-1)));
+        return new Finding(AttentionRead.Row(task, rolled), FindingKind.PerToken, $"{first} to {last}")
         {
             Note = AttentionRead.RowNote(task),
         };

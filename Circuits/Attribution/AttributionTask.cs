@@ -14,7 +14,15 @@ public sealed class AttributionTask
         (_method, Model, Input, Target, Options) = (method, model, input, target, options);
         Layout = model.LayoutOf(input) ?? throw NotApplicable($"the tokens of {model.Card.Name} have no place in a picture");
         Part = FindPart();
-        Blocks = model.Points.Where(point => point.Site.Path.Part == Part).Max(point => point.Site.Path.Layer) + 1;
+        Blocks = BlocksOf(Part);
+        Stacks = model is IStepwiseVideo video && Part == video.StepPart ? [this, new AttributionTask(this, video.ClipPart)] : [this];
+    }
+
+    private AttributionTask(AttributionTask task, string part)
+    {
+        // The layer of the options is one of the stack that sees the picture.
+        (_method, Model, Input, Target, Options, Layout) = (task._method, task.Model, task.Input, task.Target, task.Options with { Layer = null }, task.Layout);
+        (Part, Blocks, Stacks) = (part, BlocksOf(part), [this]);
     }
 
     /// <summary>The model.</summary>
@@ -37,6 +45,28 @@ public sealed class AttributionTask
 
     /// <summary>Its number of blocks.</summary>
     public int Blocks { get; }
+
+    /// <summary>
+    /// The same question as each stack between the picture and the answer sees it, in forward order: the task alone, or before the one about
+    /// the steps of an <see cref="IStepwiseVideo"/>.
+    /// </summary>
+    public IReadOnlyList<AttributionTask> Stacks { get; }
+
+    /// <summary>Whether tokens are those of single time steps, steps on the batch axis.</summary>
+    public bool IsStepwise => Stacks.Count > 1;
+
+    /// <summary>Rows of the batch axis inside the stack for each example, and tokens of a row.</summary>
+    public (int Rows, int Tokens) Shape => Model is not IStepwiseVideo video ? (1, Layout.Tokens)
+        : Part == video.StepPart ? (Layout.Frames, 1 + Layout.Rows * Layout.Columns)
+        : (1, 1 + Layout.Frames);
+
+    /// <summary>Values of a stack's tokens [B·rows, tokens, …] as those of the layout's tokens, [B, tokens, …]: the same unless rows are time steps. The caller's scope disposes them.</summary>
+    public Tensor OnGrid(Tensor values)
+    {
+        ArgumentNullException.ThrowIfNull(values);
+        if (!IsStepwise || values.shape[1] != Shape.Tokens) return values;
+        return values.narrow(1, 1, Shape.Tokens - 1).reshape([-1, Layout.Tokens, .. values.shape[2..]]);
+    }
 
     /// <summary>The pictures [B, C, H, W], or a video model's clips in its own order of axes. Borrowed.</summary>
     /// <exception cref="NotApplicableException">No input is one of them.</exception>
@@ -178,6 +208,8 @@ public sealed class AttributionTask
     private string[] SettledNames(Recording recording, Target? target = null) =>
         [.. Enumerable.Range(0, (int)recording.Main.shape[0]).Select(k => (target ?? Target).Settle(recording, k).Name)];
 
+    private int BlocksOf(string part) => Model.Points.Where(point => point.Site.Path.Part == part).Max(point => point.Site.Path.Layer) + 1;
+
     private string FindPart()
     {
         var parts = Model.Points.Where(point => point.Kind == Site.ResidPre).Select(point => point.Site.Path.Part).Distinct().ToList();
@@ -189,6 +221,7 @@ public sealed class AttributionTask
             1 => parts[0],
             _ when parts.Contains("") => "",  // the model's own stack; parts beside it read what it made
             _ when parts.Contains(Core.Part.Vision) => Core.Part.Vision,
+            _ when Model is IStepwiseVideo video => video.StepPart,
             _ => throw NotApplicable($"{Model.Card.Name} has the parts {string.Join(", ", parts)}, of which none sees the whole input"),
         };
     }

@@ -47,9 +47,9 @@ public sealed class FeatureGradient(ISparseCoder coder, int? feature = null, Spl
         var each = PerFeature(task, coder, placement, out var run);
         var map = feature is { } one ? each.select(2, one) : each.sum(2L);
         var (before, tokens) = (placement.Tokens?.Start ?? 0, run.Values[0].shape[1]);
-        if (tokens != task.Layout.Tokens) throw task.NotApplicable($"{placement.Reads} has {tokens} tokens, the picture {task.Layout.Tokens}");
+        if (tokens != task.Shape.Tokens) throw task.NotApplicable($"{placement.Reads} has {tokens} tokens, {(task.IsStepwise ? "a time step" : "the picture")} {task.Shape.Tokens}");
         var whole = zeros([map.shape[0], tokens], map.dtype, map.device);
         whole.narrow(1, before, map.shape[1]).copy_(map);
-        return new Finding(whole, FindingKind.PerToken, placement.Reads.ToString()) { Scores = run.Scores, Targets = run.Targets };
+        return new Finding(task.OnGrid(whole), FindingKind.PerToken, placement.Reads.ToString()) { Scores = run.Scores, Targets = run.Targets };
     }
 }

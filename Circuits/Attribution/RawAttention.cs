@@ -28,10 +28,9 @@ public sealed class RawAttention : AttributionMethod
     protected override Finding Compute(AttributionTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        var layer = task.Layer(-1);
-        using var pattern = AttentionRead.Patterns(task, layer, layer)[0];
-        var fused = AttentionRead.Fuse(pattern, task.Options.Fusion, task.Options.Head);
-        return new Finding(AttentionRead.Row(task, fused), FindingKind.PerToken, task.Place(Site.Pattern, layer).ToString())
+        var fused = task.Stacks.Select(stack => AttentionRead.Fused(stack, stack.Layer(-1), stack.Layer(-1))[0]).ToList();
+        var places = task.Stacks.Select(stack => stack.Place(Site.Pattern, stack.Layer(-1)));
+        return new Finding(AttentionRead.Row(task, fused), FindingKind.PerToken, string.Join(" and ", places))
         {
             Note = AttentionRead.RowNote(task),
         };

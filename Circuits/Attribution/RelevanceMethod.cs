@@ -28,21 +28,21 @@ public abstract class RelevanceMethod : AttributionMethod
     protected override Finding Compute(AttributionTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        var first = task.Layer(0);
-        var site = task.Place(Site.ResidPre, first);
+        var site = task.Place(Site.ResidPre, task.Layer(0));
         var plan = HookPlan.Empty;
         if (task.Model.Points.Any(Scales)) plan = plan.Edit(Scales, (value, _) => value.detach());
-        for (var layer = first; layer < task.Blocks; layer++)
-        {
-            if (task.Model.Points.Any(point => point.Site == Site.MlpPreLinear[layer].In(task.Part))) throw task.NotApplicable("its rule for gated MLPs is not built");
-            if (task.Model.Points.Any(point => point.Site == Site.MlpPre[layer].In(task.Part))) plan = Activated(plan, task, layer);
-            plan = Attend(plan, task, layer);
-        }
+        foreach (var stack in task.Stacks)
+            for (var layer = stack.Layer(0); layer < stack.Blocks; layer++)
+            {
+                if (stack.Model.Points.Any(point => point.Site == Site.MlpPreLinear[layer].In(stack.Part))) throw task.NotApplicable("its rule for gated MLPs is not built");
+                if (stack.Model.Points.Any(point => point.Site == Site.MlpPre[layer].In(stack.Part))) plan = Activated(plan, stack, layer);
+                plan = Attend(plan, stack, layer);
+            }
         var run = task.Differentiate(plan, site);
-        return new Finding((run.Values[0] * run.Gradients[0]).sum(2L), FindingKind.PerToken, site.ToString()) { Scores = run.Scores, Targets = run.Targets };
+        return new Finding(task.OnGrid((run.Values[0] * run.Gradients[0]).sum(2L)), FindingKind.PerToken, site.ToString()) { Scores = run.Scores, Targets = run.Targets };
 
         // What norms divide by is the one kind of value with a single element in its last axis.
-        bool Scales(HookPoint point) => !point.OnDemand && point.Site.Path.Part == task.Part && point.Kind.Axes[^1] == Axis.One;
+        bool Scales(HookPoint point) => !point.OnDemand && task.Stacks.Any(stack => stack.Part == point.Site.Path.Part) && point.Kind.Axes[^1] == Axis.One;
     }
 
     // f(x) as x times a constant; f(0) = 0 for all activations in use, so 0/0 stands for any factor.

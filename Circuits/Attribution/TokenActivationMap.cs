@@ -22,9 +22,10 @@ public abstract class TokenActivationMap : AttributionMethod
         var site = task.Place(Site.Ln1Normalized, task.Layer(-1));
         var run = task.Differentiate(site);
         var (prefix, places) = (task.Layout.Prefix, task.Layout.GridTokens);
-        if (run.Values[0].shape[1] != task.Layout.Tokens)
-            throw task.NotApplicable($"{site} has {run.Values[0].shape[1]} tokens, the picture {task.Layout.Tokens}");
-        var map = Combine(run.Values[0].narrow(1, prefix, places), run.Gradients[0].narrow(1, prefix, places));
+        var (values, gradients) = (task.OnGrid(run.Values[0]), task.OnGrid(run.Gradients[0]));
+        if (values.shape[1] != task.Layout.Tokens)
+            throw task.NotApplicable($"{site} has {values.shape[1]} tokens, the picture {task.Layout.Tokens}");
+        var map = Combine(values.narrow(1, prefix, places), gradients.narrow(1, prefix, places));
         var padded = prefix == 0 ? map : cat([zeros([map.shape[0], prefix], map.dtype, map.device), map], 1);
         return new Finding(padded, FindingKind.PerToken, site.ToString()) { Scores = run.Scores, Targets = run.Targets };
     }

@@ -26,6 +26,6 @@ public sealed class TokenGradientTimesInput : AttributionMethod
         ArgumentNullException.ThrowIfNull(task);
         var site = task.Place(Site.ResidPre, task.Layer(0));
         var run = task.Differentiate(site);
-        return new Finding((run.Values[0] * run.Gradients[0]).sum(2L), FindingKind.PerToken, site.ToString()) { Scores = run.Scores, Targets = run.Targets };
+        return new Finding(task.OnGrid((run.Values[0] * run.Gradients[0]).sum(2L)), FindingKind.PerToken, site.ToString()) { Scores = run.Scores, Targets = run.Targets };
     }
 }

@@ -46,16 +46,17 @@ public sealed class TokenIntegratedGradients : AttributionMethod
             {
                 using var inner = NewDisposeScope();
                 var count = Math.Min(batch, steps - first);
-                var share = ((arange(first, first + count, float32, path.device) + 0.5) / steps).view(-1, 1, 1).to(path.dtype);
-                var plan = HookPlan.Empty.Edit(site, (_, _) => start + path * share).WithGradients(site);
+                var share = ((arange(first, first + count, float32, path.device) + 0.5) / steps).view(-1, 1, 1, 1).to(path.dtype);
+                var plan = HookPlan.Empty.Edit(site, (_, _) => (start + path * share).flatten(0, 1)).WithGradients(site);
                 using var recording = task.Model.Run(task.With(picture.expand([count, .. picture.shape[1..]])), target.AskForGradients(plan));
                 using var graph = enable_grad();
                 using var gradients = recording.Cache.Gradients(target.Of(recording).sum());
-                summed.add_(gradients[site].sum(0, keepdim: true));
+                summed.add_(gradients[site].reshape([count, .. path.shape]).sum([0L]));
             }
-            var values = (path * summed / steps).sum(2L);
-            var sum = values.to(float64).sum().item<double>();
-            var placeless = task.Layout.Prefix == 0 ? 0 : values.narrow(1, 0, task.Layout.Prefix).to(float64).sum().item<double>();
+            var inRows = (path * summed / steps).sum(2L);
+            var values = task.OnGrid(inRows);
+            var sum = inRows.to(float64).sum().item<double>();
+            var placeless = sum - values.narrow(1, task.Layout.Prefix, task.Layout.GridTokens).to(float64).sum().item<double>();
             gaps.Add(settled[k].Score - score - sum);
             notes.Add($"Baseline: {Fill.Name(options.Fill)}, where the target is {score:g4}; values sum to {sum:g4} of {settled[k].Score - score:g4}, {placeless:g4} of it on tokens without a place.");
             maps.Add(values.MoveToOuterDisposeScope());

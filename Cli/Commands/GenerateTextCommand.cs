@@ -6,20 +6,21 @@ using static TorchSharp.torch;
 
 namespace Prisma.Cli.Commands;
 
-/// <summary>Goes on with a text.</summary>
+/// <summary>Goes on with a text, or with several at once.</summary>
 internal sealed class GenerateTextCommand : Verb
 {
     internal override string Name => "generate-text";
 
     internal override string Description =>
-        "Goes on with a text, printing as it comes; a sparse coder's features can be edited at every step.\n"
+        "Goes on with a text, printing as it comes, or with several texts in one batch; a sparse coder's features can be edited at every step.\n"
         + "Example: prisma generate-text --model gpt2 --prompt 'The cat sat on the' --max-tokens 20 --sae sae --edit 'blocks.8.hook_resid_pre:123=add 40'";
 
     internal override void Fill(Command command, Terminal terminal)
     {
         var model = Common.Model(command);
         var family = Common.Family(command);
-        var prompt = new Option<string?>("--prompt") { HelpName = "TEXT", Description = "The text to go on with" };
+        var prompt = new Option<string[]>("--prompt") { HelpName = "TEXT", Description = "The text to go on with; repeatable: several go on in one batch" };
+        var file = new Option<string?>("--prompts") { HelpName = "FILE", Description = "A file with one prompt per line" };
         var ids = new Option<int[]>("--ids") { HelpName = "ID", AllowMultipleArgumentsPerToken = true, Description = "The prompt as token ids, for folders without a tokenizer" };
         var most = Common.Count(command, "--max-tokens", new GenerateOptions().MaxTokens, "The most tokens that are made");
         var temperature = new Option<double>("--temperature") { HelpName = "T", Description = "What logits are divided by; 0 (default) takes the most probable token" };
@@ -27,7 +28,7 @@ internal sealed class GenerateTextCommand : Verb
         var topP = new Option<double?>("--top-p") { HelpName = "P", Description = "Draw from the fewest tokens that have the probability P together" };
         var plain = new Option<bool>("--no-memory") { Description = "Read the whole text at every step instead of keeping keys and values" };
         var bare = new Option<bool>("--no-special") { Description = "No start token before the prompt" };
-        foreach (var option in new Option[] { prompt, ids, temperature, topK, topP, plain, bare }) command.Options.Add(option);
+        foreach (var option in new Option[] { prompt, file, ids, temperature, topK, topP, plain, bare }) command.Options.Add(option);
         var splice = new SpliceOption(command);
         var device = Common.Device(command);
         var seed = Common.Seed(command);
@@ -37,18 +38,17 @@ internal sealed class GenerateTextCommand : Verb
         command.SetAction(parsed =>
         {
             Common.UseThreads(parsed.GetValue(threads));
-            var (text, given) = (parsed.GetValue(prompt), parsed.GetValue(ids) ?? []);
-            if (text is null == (given.Length == 0)) throw new OptionsException("Give the prompt as --prompt TEXT or as --ids, one of them.");
+            var (texts, given) = (Texts(parsed.GetValue(prompt) ?? [], parsed.GetValue(file)), parsed.GetValue(ids) ?? []);
+            if ((texts.Length == 0) == (given.Length == 0)) throw new OptionsException("Give the prompt as --prompt TEXT, as lines of --prompts FILE or as --ids, one of them.");
             var folder = Named.Folder(parsed.GetValue(model)!, terminal);
             using var loaded = Models.Load(folder, parsed.GetValue(family));
             if (loaded is not CausalLm lm) throw new OptionsException($"{loaded.Card.Name} is no causal language model; only these go on with a text.");
             lm.To(Common.DeviceNamed(parsed.GetValue(device)!));
-            var tokenizer = text is null ? null : Tokenizers.Open(folder);
-            int[] start = tokenizer is null ? given : tokenizer.Encode(text!, new EncodeOptions { Special = false });
-            if (tokenizer is not null && !parsed.GetValue(bare)) start = WithHead(tokenizer, text!, start);
+            var tokenizer = texts.Length == 0 ? null : Tokenizers.Open(folder);
+            List<int[]> starts = tokenizer is null ? [given] : [.. texts.Select(text => Encoded(tokenizer, text, parsed.GetValue(bare)))];
             using var scope = NewDisposeScope();
             using var coder = splice.Open(parsed, terminal);
-            var input = new ModelInput { { "input_ids", tensor(start.Select(id => (long)id).ToArray(), [1, start.Length]) } };
+            var input = new ModelInput { { "input_ids", tensor(starts[0].Select(id => (long)id).ToArray(), [1, starts[0].Length]) } };
             var options = new GenerateOptions
             {
                 MaxTokens = parsed.GetValue(most),
@@ -60,9 +60,26 @@ internal sealed class GenerateTextCommand : Verb
                 Stop = tokenizer?.EndId is { } end ? [end] : [],
                 Plan = coder is null ? HookPlan.Empty : splice.Into(HookPlan.Empty, coder, lm, input, parsed, parsed.GetValue(force)),
             };
-            Write(lm, tokenizer, start, options, parsed.GetValue(json), terminal);
+            // A file gives a list, however many lines it has.
+            if (starts.Count == 1 && parsed.GetValue(file) is null) Write(lm, tokenizer, starts[0], options, parsed.GetValue(json), terminal);
+            else WriteAll(lm, tokenizer!, texts, starts, options, parsed.GetValue(json), terminal);
             return ExitCode.Good;
         });
+    }
+
+    private static string[] Texts(string[] prompts, string? file)
+    {
+        if (file is null) return prompts;
+        if (prompts.Length > 0) throw new OptionsException("--prompt and --prompts are two ways to say the same; give one of them.");
+        if (!File.Exists(file)) throw new OptionsException($"--prompts: there is no file '{file}'.");
+        string[] lines = [.. File.ReadAllLines(file).Where(line => line.Length > 0)];
+        return lines.Length > 0 ? lines : throw new OptionsException($"'{file}' holds no prompt; write one in each line.");
+    }
+
+    private static int[] Encoded(ITokenizer tokenizer, string text, bool isBare)
+    {
+        var words = tokenizer.Encode(text, new EncodeOptions { Special = false });
+        return isBare ? words : WithHead(tokenizer, text, words);
     }
 
     // The tokens that open a text, without those that close it, and never cut: a prompt too long is refused by its length.
@@ -85,16 +102,7 @@ internal sealed class GenerateTextCommand : Verb
             if (isJson) stream?.Add(token.Id);
             else terminal.Piece(stream is null ? (made.Count > 1 ? " " : "") + token.Id : stream.Add(token.Id));
         }
-        if (isJson)
-        {
-            terminal.Json(new
-            {
-                prompt_ids = start,
-                ids = made.Select(token => token.Id),
-                text = stream?.Text,
-                log_probabilities = made.Select(token => token.LogProbability),
-            });
-        }
+        if (isJson) terminal.Json(Result(start, made, stream));
         else
         {
             terminal.Piece(stream?.End() ?? "");
@@ -103,4 +111,35 @@ internal sealed class GenerateTextCommand : Verb
         if (start.Length + made.Count >= model.ContextLength) terminal.Remark($"The context of {model.ContextLength} tokens is full.");
         terminal.Remark($"{made.Count} tokens in {watch.Elapsed.TotalSeconds:0.0} s");
     }
+
+    // Several texts cannot be shown as they come without mixing them: each stands whole, in the order of the prompts.
+    private static void WriteAll(CausalLm model, ITokenizer tokenizer, string[] texts, List<int[]> starts, GenerateOptions options, bool isJson, Terminal terminal)
+    {
+        var made = starts.Select(_ => (Tokens: new List<GeneratedToken>(), Stream: new TextStream(tokenizer))).ToList();
+        var watch = Stopwatch.StartNew();
+        foreach (var (text, token) in TextGenerator.GenerateBatch(model, starts, options))
+        {
+            made[text].Tokens.Add(token);
+            made[text].Stream.Add(token.Id);
+        }
+        if (isJson)
+        {
+            terminal.Json(made.Select((one, text) => Result(starts[text], one.Tokens, one.Stream)));
+        }
+        else
+        {
+            foreach (var (text, one) in made.Index()) terminal.Line($"[{text + 1}] {texts[text]}{one.Stream.Text}");
+        }
+        foreach (var (text, one) in made.Index())
+            if (starts[text].Length + one.Tokens.Count >= model.ContextLength) terminal.Remark($"Text {text + 1}: the context of {model.ContextLength} tokens is full.");
+        terminal.Remark($"{made.Sum(one => one.Tokens.Count)} tokens of {made.Count} texts in {watch.Elapsed.TotalSeconds:0.0} s");
+    }
+
+    private static object Result(int[] start, List<GeneratedToken> made, TextStream? stream) => new
+    {
+        prompt_ids = start,
+        ids = made.Select(token => token.Id),
+        text = stream?.Text,
+        log_probabilities = made.Select(token => token.LogProbability),
+    };
 }

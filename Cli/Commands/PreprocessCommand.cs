@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.Json;
 using Prisma.Core;
 using static TorchSharp.torch;
 
@@ -29,8 +30,10 @@ internal sealed class PreprocessCommand : Verb
             var folder = Named.Folder(parsed.GetValue(model)!, terminal, ModelNeeds.Settings);
             var preprocess = Preprocess.Load(folder);
             var named = parsed.GetValue(images)!;
-            var input = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null
-                ? Clips(folder, named, preprocess, frames => clips.Read(parsed, frames))
+            // A folder of pictures is a clip where the model reads clips.
+            var frames = preprocess.ClipFrames ?? ClipFrames(folder);
+            var input = named.Any(FrameSource.IsMoving) || clips.Frames(parsed) is not null || (frames > 1 && named.Any(Directory.Exists))
+                ? Clips(named, preprocess, clips.Read(parsed, frames))
                 : Pictures(named, preprocess, parsed.GetValue(exif) ? PictureOrientation.Upright : PictureOrientation.AsStored);
             Safetensors.Write(parsed.GetValue(output)!, [.. input.Select(pair => (pair.Key, pair.Value))], Provenance.Of(folder), Common.Existing(parsed.GetValue(force)));
             terminal.Remark($"Wrote {string.Join(", ", input.Select(pair => $"{pair.Key} [{string.Join(", ", pair.Value.shape)}]"))} to {parsed.GetValue(output)}.");
@@ -46,20 +49,21 @@ internal sealed class PreprocessCommand : Verb
             : new ModelInput { ["pixel_values"] = PreparedImage.Stack(prepared) };
     }
 
-    // Only the configuration is read: preparing needs no weights.
-    private static ModelInput Clips(string folder, string[] named, Preprocess preprocess, Func<int, FrameSampling> sampling)
+    private static ModelInput Clips(string[] named, Preprocess preprocess, FrameSampling sampling)
     {
-        var frames = preprocess.ClipFrames ?? ClipFrames(folder);
         var files = FrameSource.Find(named);
-        var clips = files.Select(file => Clip.Load(file, sampling(frames), preprocess).ToTensor(ClipOrder.FramesFirst)).ToList();
+        var clips = files.Select(file => Clip.Load(file, sampling, preprocess).ToTensor(ClipOrder.FramesFirst)).ToList();
         return new ModelInput { [preprocess.IsForVideos ? "pixel_values_videos" : "pixel_values"] = cat(clips, 0) };
     }
 
+    // Only the configuration is read: preparing needs no weights. VideoMAE V2 keeps its sizes one level down.
     private static int ClipFrames(string folder)
     {
-        if (File.Exists(Path.Combine(folder, "config.json")))
-            foreach (var key in new[] { "num_frames", "frames_per_clip" })
-                if (ModelFolder.Open(folder).Config.TryGetProperty(key, out var value) && value.TryGetInt32(out var frames) && frames > 0) return frames;
+        if (!File.Exists(Path.Combine(folder, "config.json"))) return 1;
+        var config = ModelFolder.Open(folder).Config;
+        if (config.TryGetProperty("model_config", out var inner) && inner.ValueKind == JsonValueKind.Object) config = inner;
+        foreach (var key in new[] { "num_frames", "frames_per_clip" })
+            if (config.TryGetProperty(key, out var value) && value.TryGetInt32(out var frames) && frames > 0) return frames;
         return 1;
     }
 }

@@ -64,6 +64,8 @@ public abstract class FrameSource : IDisposable
         if (Directory.Exists(name))
         {
             var videos = Videos(name).Order(StringComparer.Ordinal).ToList();
+            if (videos.Count == 0 && !Directory.EnumerateFiles(name, "*", SearchOption.AllDirectories).Any(PictureFiles.IsPicture))
+                throw new PrismaException($"The folder '{name}' has neither videos ({string.Join(", ", s_videoEndings)}) nor pictures ({string.Join(", ", PictureFiles.Endings)}).");
             return videos.Count > 0 ? videos : [name];
         }
         return PictureFiles.Find([name]);

@@ -32,7 +32,7 @@ public static class PictureFiles
             : pattern == "**" ? Sorted(Directory.EnumerateFiles(folder, "*", s_downwards))
             : pattern.AsSpan().ContainsAny('*', '?') ? Directory.EnumerateFiles(folder, pattern).Order(StringComparer.Ordinal).ToList()
             : [];
-        return found.Count > 0 ? found : throw new PrismaException($"There is no picture, folder or pattern match '{name}'.");
+        return found.Count > 0 ? found : throw new PrismaException($"There is no file or folder '{name}', and as a pattern it fits none.");
     }
 
     private static List<string> Sorted(IEnumerable<string> files) => [.. files.Where(IsPicture).Order(StringComparer.Ordinal)];

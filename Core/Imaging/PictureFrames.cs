@@ -18,7 +18,7 @@ internal sealed class PictureFrames : FrameSource
         var (width, height) = _size ??= (frame.Width, frame.Height);
         return (frame.Width, frame.Height) == (width, height)
             ? frame
-            : throw new PrismaException($"Frame {index} of '{Name}' ('{Path.GetFileName(_files[index])}') is {frame.Width}x{frame.Height}, the frames before it are {width}x{height}. The pictures of a clip must have one size.");
+            : throw new PrismaException($"Frame {index} of '{Name}' ('{Path.GetFileName(_files[index])}') is {frame.Width}x{frame.Height}, the frames before it are {width}x{height}. The pictures of a clip must have one size: resize them, or keep other pictures in a folder of their own.");
     }
 
     private protected override void Close() { }

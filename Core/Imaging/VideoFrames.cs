@@ -19,7 +19,7 @@ internal sealed class VideoFrames : FrameSource
         try
         {
             if (!_capture.IsOpened())
-                throw new PrismaException($"Cannot read the video '{path}': it has no video stream that FFmpeg decodes. The file is damaged, cut off before its index, or no video.");
+                throw new PrismaException($"Cannot read the video '{path}': it has no video stream that FFmpeg decodes. The file is damaged, cut off before its index, or no video. Fetch it again, or convert it ('ffmpeg -i IN OUT.mp4').");
             Rate = _capture.Get(VideoCaptureProperties.Fps) is var rate && double.IsFinite(rate) && rate > 0 ? rate : 0;
             Count = Counted();
         }
@@ -84,7 +84,7 @@ internal sealed class VideoFrames : FrameSource
     }
 
     private PrismaException Undecodable(int index) =>
-        new($"Frame {index} of '{Name}' ({Count} frames) cannot be decoded: the file is damaged or cut off there. Fetch it again, or choose frames before it.");
+        new($"Frame {index} of '{Name}' ({Count} {(Count == 1 ? "frame" : "frames")}) cannot be decoded: the file is damaged or cut off there. Fetch it again, or choose frames before it with fewer frames or a smaller stride.");
 
     private static void Check(string path)
     {

@@ -11,8 +11,6 @@ public sealed class Attention : Module
 {
     private const long ScoresAtOnce = 1 << 21;
 
-    private static readonly double s_mostCosineScale = Math.Log(100);
-
     private readonly AttentionOptions _options;
     private readonly double _scale;
     private readonly Norm? _qNorm, _kNorm, _innerNorm;
@@ -29,8 +27,8 @@ public sealed class Attention : Module
         if (Heads <= 0 || (options.HeadWidth is null && Width % Heads != 0)) throw new CheckpointException($"Attention: {Heads} heads do not divide the width {Width}.");
         if (KeyHeads <= 0 || Heads % KeyHeads != 0) throw new CheckpointException($"Attention: {KeyHeads} key heads do not divide {Heads} heads.");
         HeadWidth = options.HeadWidth ?? Width / Heads;
-        _scale = options.Cosine ? 1 : options.Scale ?? 1 / Math.Sqrt(HeadWidth);
-        if (options.Cosine) _cosineScale = Declare("cosine_scale", Heads, 1, 1);
+        _scale = options.CosineLimit is not null ? 1 : options.Scale ?? 1 / Math.Sqrt(HeadWidth);
+        if (options.CosineLimit is not null) _cosineScale = Declare("cosine_scale", Heads, 1, 1);
         _moduleIn = Point(options.Places.ModuleIn);
         Qkv = Child("qkv", new Linear(Width, (Heads + 2 * KeyHeads) * HeadWidth, options.Bias));
         _q = Point(options.Places.Q);
@@ -123,7 +121,7 @@ public sealed class Attention : Module
         k = _k.Pass(k, run);
         v = _v.Pass(v, run);
         if (_qNorm is not null && _kNorm is not null) (q, k) = (_qNorm.Forward(q, run), _kNorm.Forward(k, run));
-        if (_cosineScale is { } factor) (q, k) = (Unit(q) * factor.Value.clamp(max: s_mostCosineScale).exp().view(Heads, 1), Unit(k));
+        if (_cosineScale is { } factor) (q, k) = (Unit(q) * factor.Value.clamp(max: _options.CosineLimit).exp().view(Heads, 1), Unit(k));
         if (_options.Rotary is { } rotary && _rotQ is not null && _rotK is not null)
             (q, k) = (_rotQ.Pass(rotary.Rotate(q, context), run), _rotK.Pass(rotary.Rotate(k, context), run));
         var z = _z.Pass(context.Memory is { } memory && ReadsOnlyMemory(run, context) && TokenAttention.Suits(q, k, v)

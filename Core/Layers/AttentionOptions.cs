@@ -31,10 +31,10 @@ public sealed record AttentionOptions
     public double? Scale { get; init; }
 
     /// <summary>
-    /// Whether scores are the cosines of queries and keys times a learned factor for each head, at most 100 (Liu et al. 2022, Swin V2);
-    /// <see cref="Scale"/> then counts for nothing.
+    /// Where given, scores are the cosines of queries and keys times a factor for each head, whose logarithm is learned and at most this
+    /// (Liu et al. 2022, Swin V2); <see cref="Scale"/> then counts for nothing.
     /// </summary>
-    public bool Cosine { get; init; }
+    public double? CosineLimit { get; init; }
 
     /// <summary>c of c·tanh(score / c), which bounds scores before the mask; none where null.</summary>
     public double? SoftCap { get; init; }

@@ -85,7 +85,7 @@ public sealed class ModelFolder
         var (file, weights) = (plain, openClip) switch
         {
             (null, null) when Pair(path) is { } pair => (EncoderEnding, pair),
-            (null, null) => throw new CheckpointException($"'{path}' has neither config.json nor open_clip_config.json."),
+            (null, null) => throw new CheckpointException($"'{path}' has neither config.json nor open_clip_config.json. A model is a folder with one of them and its weights."),
             ({ } only, null) => only,
             (null, { } only) => only,
             ({ Weights: null }, { Weights: not null } other) => other,

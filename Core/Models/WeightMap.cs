@@ -141,7 +141,7 @@ public sealed class WeightMap
     }
 
     private static string Misfit(Weight weight, IEnumerable<StoredTensor> tensors) =>
-        $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}]";
+        $"{string.Join(" + ", tensors.Select(tensor => $"'{tensor.Name}' [{string.Join(", ", tensor.Shape)}]"))} does not fill [{string.Join(", ", weight.Shape)}], the size that the configuration asks for";
 
     // A class token may be stored as [1, 1, d] or [d].
     private static IEnumerable<long> Squeezed(IEnumerable<long> shape) => shape.Where(size => size != 1);

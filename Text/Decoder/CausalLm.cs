@@ -108,9 +108,12 @@ public sealed class CausalLm : HookedModel, ILogitReadout
     protected override ModelOutput Forward(ModelInput input, HookRun run)
     {
         var first = input.Memory?.Tokens ?? 0;
-        var ids = TokenIds.Checked(input["input_ids"], Vocabulary, _positions is null ? null : Math.Max(0, _options.Context - first));
+        var isPadded = input.Has("attention_mask");
+        var ids = TokenIds.Checked(input["input_ids"], Vocabulary, _positions is null || isPadded ? null : Math.Max(0, _options.Context - first));
         var tokens = ids.shape[1];
-        var (visible, positions) = input.Has("attention_mask") ? TokenIds.Padded(input["attention_mask"], ids.shape[0], tokens, first + tokens, _blocks.Min(block => block.Attention.Window)) : (null, null);
+        var (visible, positions) = isPadded ? TokenIds.Padded(input["attention_mask"], ids.shape[0], tokens, first + tokens, _blocks.Min(block => block.Attention.Window)) : (null, null);
+        // Padding takes no room in the table, on neither side.
+        if (isPadded && _positions is not null && first + tokens > _options.Context) positions = TokenIds.Within(positions, input["attention_mask"], tokens, _options.Context);
         var x = Embed(ids, first, positions, run);
         var context = new AttentionContext { Memory = input.Memory, Visible = visible, Positions = positions };
         context = context with { Turns = _options.Rotaries.ToDictionary(Rotary (rotary) => rotary, rotary => rotary.TurnsOf(context, tokens, x)) };

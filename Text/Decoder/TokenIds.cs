@@ -75,6 +75,23 @@ internal static class TokenIds
         return (visible.MoveToOuterDisposeScope(), positions?.MoveToOuterDisposeScope());
     }
 
+    /// <summary>Positions [B, tokens] that a table holds: those of padding, which mean nothing, are brought to its end.</summary>
+    /// <param name="positions">[B, tokens]; counted from the first key where null.</param>
+    /// <param name="mask">1 for tokens, 0 for padding [B, keys].</param>
+    /// <param name="tokens">The tokens of this pass, the last of the keys.</param>
+    /// <param name="room">The number of positions in the table.</param>
+    /// <exception cref="ShapeException">A token that is no padding stands behind it.</exception>
+    public static Tensor Within(Tensor? positions, Tensor mask, long tokens, int room)
+    {
+        using var scope = NewDisposeScope();
+        var keys = mask.shape[1];
+        positions ??= arange(keys - tokens, keys, 1, ScalarType.Int64, device: mask.device).expand(mask.shape[0], tokens);
+        var shown = mask.narrow(1, keys - tokens, tokens).ne(0);
+        var most = (positions * shown).max().item<long>();
+        if (most >= room) throw new ShapeException($"input_ids has a text of {most + 1} tokens or more; this model has positions for {room}. Shorten it.");
+        return positions.clamp_max(room - 1).contiguous().MoveToOuterDisposeScope();
+    }
+
     private static void RequireFit(Tensor mask, long batch, long keys)
     {
         if (mask.shape is not [var rows, var columns] || rows != batch || columns != keys)

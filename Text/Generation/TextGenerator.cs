@@ -7,7 +7,7 @@ namespace Prisma.Text;
 /// Goes on with a text, token by token. The plan holds in every pass; what a pass with memory does to its new tokens is what a pass over
 /// the whole text would do to them, because a causal model never changes earlier tokens.
 /// </summary>
-public static class TextGenerator
+public static partial class TextGenerator
 {
     /// <summary>The tokens after a prompt, each as soon as it is made; ends at a stop token, at the most tokens or where the context is full.</summary>
     /// <param name="model">The model; borrowed.</param>
@@ -20,15 +20,24 @@ public static class TextGenerator
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(prompt);
         options ??= new GenerateOptions();
-        options.Validate();
-        if (model.Readout is null) throw new OptionsException($"{model.Card.Name} ends without a head and cannot go on with a text. Load the causal language model of this family.");
-        if (prompt.Count == 0) throw new OptionsException("The prompt has no tokens; a text begins with at least one (such as the start token).");
-        if (prompt.Count >= model.ContextLength)
-            throw new OptionsException($"The prompt has {prompt.Count} tokens; {model.Card.Name} reads {model.ContextLength} at most, the new ones included. Shorten it.");
-        if (options is { UseMemory: false } && options.Edits.FirstOrDefault(edit => edit.Site.Kind.Axes is not [_, Axis.Token, ..]) is { } unsliced)
-            throw new OptionsException($"Without memory an edit of single steps needs a place with a token axis; {unsliced.Site} has none.");
+        Require(model, options);
+        if (Fault(model, prompt) is { } fault) throw new OptionsException($"The prompt {fault}");
         return Tokens(model, [.. prompt.Select(id => (long)id)], options);
     }
+
+    private static void Require(CausalLm model, GenerateOptions options)
+    {
+        options.Validate();
+        if (model.Readout is null) throw new OptionsException($"{model.Card.Name} ends without a head and cannot go on with a text. Load the causal language model of this family.");
+        if (options is { UseMemory: false } && options.Edits.FirstOrDefault(edit => edit.Site.Kind.Axes is not [_, Axis.Token, ..]) is { } unsliced)
+            throw new OptionsException($"Without memory an edit of single steps needs a place with a token axis; {unsliced.Site} has none.");
+    }
+
+    // Null where a text can go on from these ids.
+    private static string? Fault(CausalLm model, IReadOnlyList<int> prompt) =>
+        prompt.Count == 0 ? "has no tokens; a text begins with at least one (such as the start token)."
+        : prompt.Count >= model.ContextLength ? $"has {prompt.Count} tokens; {model.Card.Name} reads {model.ContextLength} at most, the new ones included. Shorten it."
+        : null;
 
     private static IEnumerable<GeneratedToken> Tokens(CausalLm model, List<long> ids, GenerateOptions options)
     {

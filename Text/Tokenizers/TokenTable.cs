@@ -34,7 +34,7 @@ internal sealed class TokenTable
 
     public string this[int id] => _names.TryGetValue(id, out var name)
         ? name
-        : throw new OptionsException($"{_source}: no token has the id {id}; ids run from 0 to {Size - 1}.");
+        : throw new OptionsException($"{_source}: no token has the id {id}; ids run from 0 to {Size - 1}. Is it the tokenizer of this model?");
 
     public bool IsSpecial(int id) => _names.TryGetValue(id, out var name) && _special.ContainsKey(name);
 

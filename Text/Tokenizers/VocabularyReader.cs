@@ -33,8 +33,8 @@ internal static class VocabularyReader
         if (File.Exists(At(OpenAiFile))) return ReadOpenAi(At(OpenAiFile));
         foreach (var (vocabulary, merges) in Pairs)
         {
-            if (File.Exists(At(vocabulary))) throw new CheckpointException($"{folder}: {vocabulary} is there but not its merges, {merges}.");
-            if (File.Exists(At(merges))) throw new CheckpointException($"{folder}: {merges} is there but not its vocabulary, {vocabulary}.");
+            if (File.Exists(At(vocabulary))) throw new CheckpointException($"{folder}: {vocabulary} is there but not its merges, {merges}. Fetch that file of the same checkpoint, or its tokenizer.json.");
+            if (File.Exists(At(merges))) throw new CheckpointException($"{folder}: {merges} is there but not its vocabulary, {vocabulary}. Fetch that file of the same checkpoint, or its tokenizer.json.");
         }
         throw new CheckpointException(
             $"{folder}: no tokenizer found. Expected tokenizer.json, vocab.json with merges.txt, a SentencePiece model (tokenizer.model), or {OpenAiFile}.");

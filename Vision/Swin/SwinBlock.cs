@@ -28,7 +28,7 @@ internal sealed class SwinBlock : Module
         _normsFollow = config.V2 is not null;
         _residPre = Point(Site.ResidPre);
         if (!_normsFollow) _ln1 = Child("ln1", norm(width, Site.Ln1Scale, Site.Ln1Normalized));
-        _attention = Child("attn", new Attention(new AttentionOptions { Width = width, Heads = heads, Bias = config.QkvBias, Cosine = _normsFollow }));
+        _attention = Child("attn", new Attention(new AttentionOptions { Width = width, Heads = heads, Bias = config.QkvBias, CosineLimit = _normsFollow ? Math.Log(100) : null }));
         if (config.V2 is { } v2) _distance = Child("bias", new DistanceBias(_window, v2.PretrainedWindows[stage], heads));
         else _table = Declare("bias_table", ((2 * _window.Rows) - 1) * ((2 * _window.Columns) - 1), heads);
         _ln1 ??= Child("ln1", norm(width, Site.Ln1PostScale, Site.Ln1PostNormalized));

@@ -44,6 +44,30 @@ public sealed class TextVerbTests : IDisposable
     }
 
     [Fact]
+    public void Several_prompts_go_on_as_each_would_alone()
+    {
+        string[] prompts = ["cat", "a much longer text", "b"];
+        // A token for every id of the model.
+        var words = string.Concat(Enumerable.Range(28, 73).Select(id => $",\"w{id}\":{id}"));
+        File.WriteAllText(_folder["model/tokenizer.json"], File.ReadAllText(_folder["model/tokenizer.json"]).Replace("\"Ġ\":26", "\"Ġ\":26" + words, StringComparison.Ordinal));
+        foreach (var more in new string[][] { [], ["--no-memory"], ["--temperature", "2", "--top-k", "9"], ["--sae", _folder["sae"], "--edit", "blocks.1.hook_resid_pre:3=add 30", "--force"] })
+        {
+            string[] call = ["generate-text", "--model", _folder["model"], "--max-tokens", "5", "--json", .. more];
+            var together = Json([.. call, "--seed", "3", .. prompts.SelectMany(prompt => new[] { "--prompt", prompt })], array: true);
+            foreach (var (k, prompt) in prompts.Index())
+            {
+                var alone = Json([.. call, "--seed", $"{3 + k}", "--prompt", prompt]);
+                Assert.Equal(alone.GetProperty("ids").GetRawText(), together[k].GetProperty("ids").GetRawText());
+                Assert.Equal(alone.GetProperty("text").GetString(), together[k].GetProperty("text").GetString());
+            }
+        }
+        File.WriteAllLines(_folder["prompts.txt"], prompts);
+        var (code, _, shown) = VerbRun.Of("generate-text", "--model", _folder["model"], "--max-tokens", "5", "--prompts", _folder["prompts.txt"]);
+        Assert.Equal((0, 3), (code, shown.TrimEnd().Split('\n').Length));
+        Assert.Contains("[2] a much longer text", shown, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void Prompts_that_do_not_work_are_refused_in_a_sentence()
     {
         foreach (var (more, says) in new (string[], string)[]
@@ -53,6 +77,9 @@ public sealed class TextVerbTests : IDisposable
             (["--prompt", "A"], "no token for"),
             (["--ids", "101"], "0 to 100"),
             (["--prompt", "a", "--top-p", "2"], "TopP"),
+            (["--prompt", "a", "--prompt", new string('b', 30)], "Prompt 1 has"),
+            (["--prompts", _folder["none.txt"]], "no file"),
+            (["--prompt", "a", "--prompts", _folder["texts.txt"]], "one of them"),
         })
         {
             var (code, errors, _) = VerbRun.Of(["generate-text", "--model", _folder["model"], .. more]);

@@ -46,6 +46,44 @@ public sealed class VideoVerbTests : IDisposable
     }
 
     [Fact]
+    public void What_is_no_clip_is_said_with_what_to_do()
+    {
+        File.WriteAllBytes(_folder["empty.mp4"], []);
+        File.WriteAllText(_folder["words.mp4"], "no video");
+        Directory.CreateDirectory(_folder["none"]);
+        Directory.CreateDirectory(_folder["odd"]);
+        RgbImage.Filled(32, 32, 1, 2, 3).Save(_folder["odd/a.png"]);
+        RgbImage.Filled(48, 32, 1, 2, 3).Save(_folder["odd/b.png"]);
+        foreach (var (name, says) in new[]
+        {
+            ("empty.mp4", "the file is empty"), ("words.mp4", "convert it"), ("none", "neither videos"), ("missing.mp4", "no file or folder"),
+            ("*.webm", "as a pattern it fits none"), ("odd", "32x32. The pictures of a clip must have one size: resize them"),
+        })
+        {
+            var (code, errors, _) = VerbRun.Of("classify", "--model", _model.Path, _folder[name]);
+            Assert.Equal(2, code);
+            Assert.Contains(says, errors, StringComparison.Ordinal);
+            Assert.Contains(name, errors, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_folder_of_pictures_is_one_clip_and_sizes_one_level_down_are_found()
+    {
+        Directory.CreateDirectory(_folder["frames"]);
+        for (var k = 0; k < 9; k++) RgbImage.Filled(48, 32, (byte)(20 * k), 99, 7).Save(_folder[$"frames/{k}.png"]);
+        using var second = new CheckpointCopy("opengvlab_videomaev2");
+        File.Copy(Path.Combine(_model.Path, "preprocessor_config.json"), Path.Combine(second.Path, "preprocessor_config.json"));
+        foreach (var model in new[] { _model.Path, second.Path })
+        {
+            var (code, errors, _) = VerbRun.Of("preprocess", "--model", model, _folder["frames"], "--out", _folder["f.safetensors"], "--force");
+            Assert.True(code == 0, errors);
+            using (var written = TensorSource.Open(_folder["f.safetensors"])) Assert.Equal([1, 4, 3, 24, 24], written.Get("pixel_values").Shape);
+            Assert.Equal(0, VerbRun.Of("cache", "--model", model, "--tensors", _folder["f.safetensors"], "--out", _folder["c.safetensors"], "--force").Code);
+        }
+    }
+
+    [Fact]
     public void Preprocess_and_cache_take_videos()
     {
         var (code, errors, _) = VerbRun.Of("preprocess", "--model", _model.Path, _folder["clip.mp4"], "--out", _folder["p.safetensors"]);

@@ -24,6 +24,51 @@ public sealed class GenerationTests
         Assert.Equal(Run(model, drawn with { UseMemory = false }).Select(token => token.Id), Run(model, drawn).Select(token => token.Id));
     }
 
+    [Theory, MemberData(nameof(Families))]
+    public void Texts_of_several_lengths_go_on_together_as_each_alone(string name)
+    {
+        using var model = Tiny(name);
+        int[][] prompts = [s_prompt, [29, 8, 11, 2, 19, 4, 6, 9], [1]];
+        var room = (int)Math.Min(40, model.MemoryLength - prompts.Max(prompt => prompt.Length));
+        var push = new StepEdit(Site.ResidPre[1], (value, _) => value * 1.3, From: 2, Until: 4);
+        var greedy = new GenerateOptions { MaxTokens = room, Plan = HookPlan.Empty.Edit(Site.ResidPost[0], (value, _) => value * 1.1), Edits = [push] };
+        var stopped = greedy with { Stop = [Run(model, greedy, prompts[0])[2].Id] };
+        foreach (var options in new[] { greedy, stopped, greedy with { Temperature = 1.5, TopK = 9, TopP = 0.9, Seed = 4 } })
+        {
+            foreach (var useMemory in new[] { true, false })
+            {
+                var rows = new List<long>();
+                var together = TextGenerator.GenerateBatch(model, prompts, options with { UseMemory = useMemory, Observe = (_, recording) => rows.Add(recording.Cache[Site.LnFinal.Only].shape[0]) })
+                    .ToLookup(made => made.Text, made => made.Token);
+                foreach (var (text, prompt) in prompts.Index())
+                {
+                    var alone = Run(model, options with { Seed = options.Seed + (ulong)text }, prompt);
+                    Assert.Equal(alone.Select(token => token.Id), together[text].Select(token => token.Id));
+                    foreach (var (a, b) in alone.Zip(together[text])) Assert.Equal(a.LogProbability, b.LogProbability, 1e-4);
+                }
+                // Rows stay, whichever text has ended.
+                Assert.All(rows, count => Assert.Equal(3, count));
+                Assert.Equal(Enumerable.Range(0, 3).Max(text => together[text].Count()), rows.Count);
+            }
+        }
+        // One full context ends one text, not its neighbours.
+        if (room == 40 && model.ContextLength < 40) Assert.Equal(prompts.Select(prompt => model.ContextLength - prompt.Length), prompts.Select((_, text) => TextGenerator.GenerateBatch(model, prompts, greedy).Count(made => made.Text == text)));
+    }
+
+    [Fact]
+    public void A_batch_that_does_not_work_is_refused()
+    {
+        using var model = Tiny("gpt2");
+        Assert.Contains("no prompt", Assert.Throws<OptionsException>(() => TextGenerator.GenerateBatch(model, [])).Message, StringComparison.Ordinal);
+        var faults = Assert.Throws<OptionsException>(() => TextGenerator.GenerateBatch(model, [[], [1], [.. Enumerable.Repeat(1, 30)]])).Message;
+        Assert.Contains("Prompt 0 has no tokens", faults, StringComparison.Ordinal);
+        Assert.Contains("Prompt 2 has 30 tokens", faults, StringComparison.Ordinal);
+        // A table of positions has no room for a text, whatever stands before it.
+        using var scope = NewDisposeScope();
+        var mask = cat([zeros(1, 4, dtype: ScalarType.Int64), ones(1, 25, dtype: ScalarType.Int64)], 1);
+        Assert.Contains("positions for 24", Assert.Throws<ShapeException>(() => model.Run(new ModelInput { ["input_ids"] = ones(1, 29, dtype: ScalarType.Int64), ["attention_mask"] = mask }, HookPlan.Empty)).Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void Dynamically_stretched_positions_leave_memory_beyond_the_trained_context()
     {
@@ -40,6 +85,7 @@ public sealed class GenerationTests
         var options = new GenerateOptions { MaxTokens = 40 };
         var with = Run(stretched, options);
         Assert.Equal(24 - s_prompt.Length, with.Count);
+        Assert.Contains("at most 4 tokens", Assert.Throws<OptionsException>(() => TextGenerator.GenerateBatch(stretched, [s_prompt, [1]], options)).Message, StringComparison.Ordinal);
         Assert.Equal(Run(stretched, options with { UseMemory = false }).Select(token => token.Id), with.Select(token => token.Id));
     }
 
@@ -91,7 +137,7 @@ public sealed class GenerationTests
 
     private static float[] Last(Recording recording) => recording.Cache[Site.ResidPost[1]].select(1, -1).contiguous().data<float>().ToArray();
 
-    private static List<GeneratedToken> Run(CausalLm model, GenerateOptions options) => [.. TextGenerator.Generate(model, s_prompt, options)];
+    private static List<GeneratedToken> Run(CausalLm model, GenerateOptions options, int[]? prompt = null) => [.. TextGenerator.Generate(model, prompt ?? s_prompt, options)];
 
     private static CausalLm Tiny(string name) => (CausalLm)Models.Catalog.Families.Single(family => family.Name == name).Tiny();
 }

@@ -84,6 +84,14 @@ public sealed class VideoModelTests
         Assert.Equal([2, 2, 65, 65], recording.Cache[Site.Pattern[1]].shape);
         using var spaceOnly = new CheckpointCopy("hf_timesformer", json => json["attention_type"] = "space_only");
         Assert.Contains("space_only", spaceOnly.Refusal(), StringComparison.Ordinal);
+        using var scaled = new CheckpointCopy("opengvlab_videomaev2", json => json["model_config"]!["qk_scale"] = 0.5);
+        Assert.Contains("model_config: 'qk_scale' = 0.5 is not built", scaled.Refusal(), StringComparison.Ordinal);
+        using var other = new CheckpointCopy("opengvlab_videomaev2", json => json["model_config"]!["norm_layer"] = "nn.RMSNorm");
+        Assert.Contains("nn.RMSNorm", other.Refusal(), StringComparison.Ordinal);
+        using var sizeless = new CheckpointCopy("opengvlab_videomaev2", json => json.AsObject().Remove("model_config"));
+        Assert.Contains("'model_config' is missing", sizeless.Refusal(), StringComparison.Ordinal);
+        using var unscaled = new CheckpointCopy("opengvlab_videomaev2", json => json["model_config"]!["init_values"] = 0.1);
+        Assert.Contains("gamma_1", unscaled.Refusal(), StringComparison.Ordinal);
         using var twice = new CheckpointCopy("prisma_vjepa", json => json["use_sdpa"] = false);
         Assert.Contains("use_sdpa", twice.Refusal(), StringComparison.Ordinal);
         using var decoder = new CheckpointCopy("hf_vivit", json => json["some_cap"] = 30.5);
@@ -132,6 +140,53 @@ public sealed class VideoModelTests
         var empty = model.Run(inputs.Input["pixel_values"].zeros_like())[0, 1].item<float>();
         Assert.Equal(gradient.Score!.Value - empty, gradient.Heatmap.Values.ToArray().Sum() + gradient.Gap!.Value, 1e-4);
         Assert.True(Math.Abs(gradient.Gap.Value) < 0.02 * Math.Max(0.1, Math.Abs(gradient.Score.Value - empty)), $"gap {gradient.Gap}");
+    }
+
+    [Fact]
+    public void Two_stacks_are_explained_over_space_and_time()
+    {
+        using var model = Tiny("vivit_factorised");
+        using var scope = NewDisposeScope();
+        using var clip = randn([1, 4, 3, 16, 16], generator: new Generator(3));
+        var input = new ModelInput { ["pixel_values"] = clip };
+        AttributionMap Map(string method, AttributionOptions? options = null) => AttributionMethod.Named(method).Explain(model, input, new ClassLogit(1), options)[0];
+        // Attention: what the answer takes from a step times what the step takes from the patch; rolled out, block by block.
+        var (early, late) = (Site.Pattern[0].In("spatial"), Site.Pattern[1].In("spatial"));
+        var (earlyTime, lateTime) = (Site.Pattern[0].In("temporal"), Site.Pattern[1].In("temporal"));
+        using var seen = model.Run(input, HookPlan.Empty.Keep(early, late, earlyTime, lateTime));
+        Tensor Fused(HookSite site) => seen.Cache[site].mean([1L]);
+        Tensor Mixed(HookSite site) => (Fused(site) + eye(Fused(site).shape[1])) / 2;
+        var (steps, time) = (Mixed(late).matmul(Mixed(early)), Mixed(lateTime).matmul(Mixed(earlyTime)));
+        var (attention, rollout) = (Map("attention").Heatmap, Map("rollout").Heatmap);
+        Assert.Equal((2, 4, 4), (rollout.Layout.Frames, rollout.Layout.Rows, rollout.Layout.Columns));
+        for (var step = 0; step < 2; step++)
+            for (var patch = 0; patch < 16; patch++)
+            {
+                Assert.Equal(Fused(lateTime)[0, 0, 1 + step].item<float>() * Fused(late)[step, 0, 1 + patch].item<float>(), attention.Values.ToArray()[step * 16 + patch], 1e-6);
+                Assert.Equal(time[0, 0, 1 + step].item<float>() * steps[step, 0, 1 + patch].item<float>(), rollout.Values.ToArray()[step * 16 + patch], 1e-6);
+            }
+        // Token × gradient is what a small push of one token of one step makes of the target.
+        var gradient = Map("token-gradient-x-input").Heatmap.Values.ToArray();
+        var entry = Site.ResidPre[0].In("spatial");
+        foreach (var (step, patch) in new[] { (0, 5), (1, 12) })
+        {
+            double Pushed(double by) => model.Run(input, HookPlan.Empty.Edit(entry, (value, _) =>
+            {
+                var pushed = value.clone();
+                pushed[step, 1 + patch].mul_(1 + by);
+                return pushed;
+            })).Main[0, 1].item<float>();
+            Assert.Equal((Pushed(0.02) - Pushed(-0.02)) / 0.04, gradient[step * 16 + patch], 2e-3);
+        }
+        // Integrated, tokens of all places and steps and the gathering tokens together make the whole difference.
+        var integrated = Map("token-integrated-gradients", new AttributionOptions { Steps = 60, Batch = 7 });
+        Assert.True(Math.Abs(integrated.Gap!.Value) < 0.02 * Math.Max(0.1, Math.Abs(integrated.Score!.Value)), $"gap {integrated.Gap}");
+        // Pixels: only the patch that is not black can add anything.
+        clip.zero_();
+        clip.narrow(1, 2, 1).narrow(3, 4, 4).narrow(4, 8, 4).fill_(1);
+        var added = Map("gradient-x-input").Heatmap.Values.ToArray();
+        Assert.Equal([16 + 6], Enumerable.Range(0, 32).Where(place => added[place] != 0));
+        Assert.Contains("needed is [1, heads, 32, 32]", Assert.Throws<NotApplicableException>(() => Map("attention-flow")).Message, StringComparison.Ordinal);
     }
 
     [Fact]

@@ -14,6 +14,7 @@ public sealed class GoldenTests
         "formula_mistral", "formula_qwen3", "formula_gemma", "formula_gemma3_text", "formula_gptj", "formula_phi", "formula_phi3", "formula_phi3_long", "formula_metaclip2",
         "formula_swinv2", "formula_swinv2_imgcls", "formula_siglip2", "formula_open_clip_roberta", "formula_open_clip_xlm_roberta",
         "hf_videomae", "hf_vivit", "hf_timesformer", "hf_vjepa2", "hf_vjepa2_cls", "prisma_vjepa", "formula_vivit_factorised",
+        "opengvlab_videomaev2", "opengvlab_videomaev2_cosine", "opengvlab_videomaev2_pretrained",
         "timm_vit", "timm_vit_plain", "timm_vit_clip", "timm_vit_gap_qknorm", "timm_vit_reg", "timm_vit_reg_embed", "timm_vit_siglip_map",
         "timm_deit_distilled", "timm_vit_rms_gated", "timm_vit_avgmax", "timm_vit_map_reg",
         "timm_eva02", "timm_eva02_clip", "timm_eva_clip", "timm_eva_post", "timm_dinov3", "timm_rope_reg", "timm_pe",

@@ -75,7 +75,7 @@ public sealed class PipelineTokenizer : ITokenizer
     {
         var tokens = new List<string>(ids.Length);
         foreach (var id in ids)
-            tokens.Add(_names.TryGetValue(id, out var name) ? name : throw new OptionsException($"{_source}: no token has the id {id}; ids run from 0 to {VocabularySize - 1}."));
+            tokens.Add(_names.TryGetValue(id, out var name) ? name : throw new OptionsException($"{_source}: no token has the id {id}; ids run from 0 to {VocabularySize - 1}. Is it the tokenizer of this model?"));
         return string.Concat(_decode(tokens));
     }
 
