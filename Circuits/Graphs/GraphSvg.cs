@@ -11,22 +11,29 @@ namespace Prisma.Circuits;
 /// </summary>
 public static class GraphSvg
 {
-    private const int Step = 62, RowHeight = 92, Left = 190, Margin = 30, Side = 46, NodeHeight = 24, LegendHeight = 56;
+    private const int Step = 62, RowHeight = 92, MoreHeight = 40, InRow = 16, Left = 190, Margin = 30, Side = 46, NodeHeight = 24, LegendHeight = 56;
+    private const string LegendText = "weight of a link, in units of the target; dashed: what no feature explains";
 
     /// <summary>The drawing; it stands alone.</summary>
     public static string Draw(CircuitGraph graph)
     {
         ArgumentNullException.ThrowIfNull(graph);
         var levels = graph.Nodes.Select((node, k) => (node, k)).GroupBy(pair => pair.node.Level).OrderByDescending(group => group.Key).ToList();
-        var widest = levels.Count == 0 ? 1 : levels.Max(level => level.Count());
-        var (width, height) = (Left + Math.Max(6, widest) * Step + Margin, Margin + 30 + Math.Max(1, levels.Count) * RowHeight + LegendHeight);
+        // A level of many nodes takes several rows, so that the drawing stays as wide as a page.
+        List<(int Level, int[] Nodes)> rows = [.. levels.SelectMany((level, index) => level.OrderBy(pair => pair.node.Token ?? -1).Select(pair => pair.k).Chunk(InRow).Select(nodes => (index, nodes)))];
+        var widest = rows.Count == 0 ? 1 : rows.Max(row => row.Nodes.Length);
+        int[] wide = [Left + Math.Max(6, widest) * Step + Margin, 2 * Margin + TextWidth.Of(graph.Title, 16), 2 * Margin + 206 + TextWidth.Of(LegendText, 12)];
+        var width = wide.Max();
         var places = new (double X, double Y)[graph.Nodes.Count];
-        for (var row = 0; row < levels.Count; row++)
+        var (heights, below) = (new double[levels.Count], Margin + 30 + RowHeight / 2.0);
+        for (var row = 0; row < rows.Count; row++)
         {
-            var first = Left + (width - Left - Margin - levels[row].Count() * Step) / 2.0;
-            foreach (var ((_, k), column) in levels[row].OrderBy(pair => pair.node.Token ?? -1).Select((pair, column) => (pair, column)))
-                places[k] = (first + (column + 0.5) * Step, Margin + 30 + (row + 0.5) * RowHeight);
+            if (row > 0) below += rows[row].Level == rows[row - 1].Level ? MoreHeight : RowHeight;
+            if (row == 0 || rows[row].Level != rows[row - 1].Level) heights[rows[row].Level] = below;
+            var first = Left + (width - Left - Margin - rows[row].Nodes.Length * Step) / 2.0;
+            for (var column = 0; column < rows[row].Nodes.Length; column++) places[rows[row].Nodes[column]] = (first + (column + 0.5) * Step, below);
         }
+        var height = (int)(below + RowHeight / 2.0) + LegendHeight;
         var most = graph.Links.Count == 0 ? 1 : graph.Links.Max(link => Math.Abs(link.Weight));
         var svg = new StringBuilder();
         Add(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{Escaped(graph.Title)}\" font-family=\"system-ui, sans-serif\" font-size=\"12\">\n");
@@ -47,7 +54,7 @@ public static class GraphSvg
             Add(svg, $"<title>{Escaped(node.Id)}: {Escaped(node.Kind)} at {Escaped(node.Place)}, {node.Value:g4}</title></g>\n");
         }
         for (var row = 0; row < levels.Count; row++)
-            Add(svg, $"<text x=\"{Margin}\" y=\"{Margin + 34 + (row + 0.5) * RowHeight:f1}\" fill=\"#696970\">{Escaped(levels[row].First().node.Place)}</text>\n");
+            Add(svg, $"<text x=\"{Margin}\" y=\"{heights[row] + 4:f1}\" fill=\"#696970\">{Escaped(levels[row].First().node.Place)}</text>\n");
         Legend(svg, Margin, height - LegendHeight + 14, most);
         return svg.Append("</svg>\n").ToString();
     }
@@ -59,7 +66,7 @@ public static class GraphSvg
     {
         for (var k = 0; k < 64; k++) Add(svg, $"<rect x=\"{x + 3 * k}\" y=\"{y}\" width=\"3.2\" height=\"10\" fill=\"{Colour(k / 31.5 - 1)}\"/>");
         Add(svg, $"<text x=\"{x}\" y=\"{y + 26}\" fill=\"#26262c\">{-most:g3}</text><text x=\"{x + 96}\" y=\"{y + 26}\" text-anchor=\"middle\" fill=\"#26262c\">0</text>");
-        Add(svg, $"<text x=\"{x + 192}\" y=\"{y + 26}\" text-anchor=\"end\" fill=\"#26262c\">{most:g3}</text><text x=\"{x + 206}\" y=\"{y + 10}\" fill=\"#696970\">weight of a link, in units of the target; dashed: what no feature explains</text>\n");
+        Add(svg, $"<text x=\"{x + 192}\" y=\"{y + 26}\" text-anchor=\"end\" fill=\"#26262c\">{most:g3}</text><text x=\"{x + 206}\" y=\"{y + 10}\" fill=\"#696970\">{LegendText}</text>\n");
     }
 
     private static string Colour(double weight)

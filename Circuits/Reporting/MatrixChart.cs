@@ -23,7 +23,8 @@ public static class MatrixChart
         var colours = range.Signed ? Colormap.BlueOrange : Colormap.Viridis;
         var cell = Math.Clamp(720 / Math.Max(rows.Count, columns.Count), 6, 34);
         var left = Margin + 8 * rows.Max(label => label.Length) + 6;
-        var (width, height) = (Math.Max(left + columns.Count * cell + Margin, 420), Top + 22 + rows.Count * cell + LegendHeight + Margin);
+        int[] wide = [left + columns.Count * cell + Margin, 2 * Margin + TextWidth.Of(title, 15), 2 * Margin + TextWidth.Of(unit, 12), 420];
+        var (width, height) = (wide.Max(), Top + 22 + rows.Count * cell + LegendHeight + Margin);
         var svg = new StringBuilder();
         Add(svg, $"<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {width} {height}\" width=\"{width}\" height=\"{height}\" role=\"img\" aria-label=\"{Escaped(title)}\" font-family=\"system-ui, sans-serif\" font-size=\"12\" fill=\"#26262c\">\n");
         Add(svg, $"<rect width=\"{width}\" height=\"{height}\" fill=\"#ffffff\"/><text x=\"{Margin}\" y=\"24\" font-size=\"15\">{Escaped(title)}</text>\n");
