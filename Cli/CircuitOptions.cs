@@ -76,12 +76,16 @@ internal sealed class CircuitOptions
         return sights.FrameByFrame ? throw new OptionsException($"{model.Card.Name} takes pictures, and {sights.Names[0]} is a video; take single frames of it.") : sights;
     }
 
-    private Tensor Corrupt(ParseResult parsed, HookedModel model, Preprocess preprocess, Tensor clean, Terminal terminal)
+    private (Sights? Sights, Tensor Pixels) Corrupt(ParseResult parsed, HookedModel model, Preprocess preprocess, Tensor clean, Terminal terminal)
     {
-        if (parsed.GetValue(_corrupt) is { Length: > 0 } named) return Seen(named, model, preprocess, terminal).ToTensor();
+        if (parsed.GetValue(_corrupt) is { Length: > 0 } named)
+        {
+            var sights = Seen(named, model, preprocess, terminal);
+            return (sights, sights.ToTensor());
+        }
         if (clean.dim() != 4) throw new OptionsException("--corrupt-by changes single pictures; name clips that do not show the behaviour with --corrupt.");
         return Enum.TryParse<CorruptionKind>(parsed.GetValue(_by), ignoreCase: true, out var kind) && Enum.IsDefined(kind)
-            ? Corruption.Of(clean, kind, parsed.GetValue(_seed))
+            ? (null, Corruption.Of(clean, kind, parsed.GetValue(_seed)))
             : throw new OptionsException($"--corrupt-by {parsed.GetValue(_by)}: expected blur, mean, noise or swap.");
     }
 }
@@ -89,7 +93,7 @@ internal sealed class CircuitOptions
 /// <summary>What a verb on circuits works on.</summary>
 internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor clean, Target target, Terminal terminal) : IDisposable
 {
-    private Tensor? _corrupt;
+    private (Sights? Sights, Tensor Pixels)? _corrupt;
 
     internal HookedModel Model => model;
 
@@ -101,7 +105,7 @@ internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor cle
 
     internal Tensor Clean => clean;
 
-    internal Tensor Corrupt => _corrupt ??= Corrupted();
+    internal Tensor Corrupt => (_corrupt ??= Corrupted()).Pixels;
 
     internal Target Target => target;
 
@@ -117,7 +121,7 @@ internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor cle
 
     internal required ExistingFile Existing { get; init; }
 
-    internal required Func<Tensor> Corrupted { get; init; }
+    internal required Func<(Sights? Sights, Tensor Pixels)> Corrupted { get; init; }
 
     internal PatchOptions Options => new() { Rows = Rows };
 
@@ -137,11 +141,11 @@ internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor cle
             throw new OptionsException(string.Create(CultureInfo.InvariantCulture, $"This takes about {seconds:f0} s, more than --budget {Budget:f0}. Raise it, or take fewer pictures, places or columns."));
     }
 
-    /// <summary>Writes a page with tables, where a folder was named.</summary>
-    internal void Draw(string heading, IReadOnlyList<string> notes, IReadOnlyList<MatrixPictures.Sheet> sheets, Action<HtmlReport>? more = null)
+    /// <summary>Writes a page with tables, where a folder was named; the pictures come first unless the page shows them itself.</summary>
+    internal void Draw(string heading, IReadOnlyList<string> notes, IReadOnlyList<MatrixPictures.Sheet> sheets, Action<HtmlReport>? more = null, bool originals = true)
     {
         if (Out is not { } folder) return;
-        foreach (var file in MatrixPictures.Write(folder, heading, notes, sheets, Existing, Provenance.Sentence(model), more, Originals)) terminal.Remark($"Wrote {file}.");
+        foreach (var file in MatrixPictures.Write(folder, heading, notes, sheets, Existing, Provenance.Sentence(model), more, originals ? Originals : null)) terminal.Remark($"Wrote {file}.");
     }
 
     // What the numbers are about, beside them; of many pictures the first.
@@ -149,9 +153,10 @@ internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor cle
     {
         const int Most = 8, Side = 128;
         if (SeesClips) return;
-        var named = Pictures.Names.Zip(Pictures.Pictures).ToList();
-        report.Section(named.Count == 1 ? "The picture" : named.Count > Most ? $"The first {Most} of {named.Count} pictures" : "The pictures")
-            .Pictures(named.Take(Most).Select(one => (Sized(one.Second, Side), Path.GetFileName(one.First))));
+        IEnumerable<(RgbImage, string)> Shown(PictureBatch batch, string then = "") => batch.Pictures.Zip(batch.Names).Take(Most).Select(one => (Sized(one.First, Side), Path.GetFileName(one.Second) + then));
+        var count = Pictures.Names.Count;
+        report.Section(count == 1 ? "The picture" : count > Most ? $"The first {Most} of {count} pictures" : "The pictures")
+            .Pictures([.. Shown(Pictures), .. _corrupt is { Sights: { } others } ? Shown(others.Pictures, ", corrupted") : []]);
     }
 
     private static RgbImage Sized(RgbImage picture, int longest)

@@ -46,6 +46,6 @@ public sealed record FeatureCircuit
         var places = Nodes.Select(node => node.Site).Distinct().ToList();
         return new CircuitGraph($"Feature circuit: {Target}",
             [.. Nodes.Select(node => new CircuitNode(node.ToString(), node.IsError ? "error" : "feature", node.IsError ? "error" : $"{node.Feature}", places.IndexOf(node.Site), $"{node.Site}", null, node.Effect))],
-            [.. Edges.Select(edge => new CircuitLink(index[edge.From], index[edge.To], edge.Weight))]);
+            [.. Edges.Select(edge => new CircuitLink(index[edge.From], index[edge.To], edge.Weight))]) { ValueMeaning = $"what corrupting the node does to {Target}" };
     }
 }

@@ -39,7 +39,7 @@ public static class MatrixPictures
             AtomicFile.WriteText(files[^1], svg, existing);
             files.Add(Path.Combine(folder, $"{sheet.Name}.png"));
             MatrixPicture.Draw(sheet.Values, sheet.Rows, sheet.Columns, sheet.Title, sheet.Unit).Save(files[^1], existing);
-            report.Section(sheet.Title).Drawing(svg, sheet.Unit);
+            report.Section(sheet.Title).Drawing(MatrixChart.Svg(sheet.Values, sheet.Rows, sheet.Columns, sheet.Title, sheet.Unit, titled: false));
         }
         more?.Invoke(report);
         if (origin.Length > 0) report.Section("Where this comes from").Note(origin);

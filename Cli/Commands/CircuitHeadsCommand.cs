@@ -76,7 +76,7 @@ internal sealed class CircuitHeadsCommand : Verb
         string[] headings = ["head", .. measures.Select(measure => measure.Name), "copying", "kind"];
         List<string[]> rows = [.. heads.Select(head => (string[])[$"L{head.Layer}H{head.Head}", .. measures.Select(measure => $"{measure.Of(head.Profile):f3}"), $"{Copies(head):f3}", head.Kind])];
         inputs.Draw($"Heads of {inputs.Model.Card.Name}", [$"{inputs.Clean.shape[0]} {what}. Kinds, first rule that fits: {string.Join("; ", rules.Select(rule => $"{rule.Kind}: {rule.Rule}"))}."], sheets,
-            report => report.Section("Kinds").Table(headings, rows, endsInText: true));
+            report => report.Section("Kinds").Table(headings, rows));
         if (inputs.Json)
             terminal.Json(new
             {
