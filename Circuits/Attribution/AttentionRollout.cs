@@ -6,7 +6,7 @@ namespace Prisma.Circuits;
 /// <summary>
 /// Attention rollout (Abnar and Zuidema 2020): Ã = rows of (½·attention + ½·identity) normalised, R = Ã of the last block times … times
 /// Ã of the first; the map is the row of the token that the answer is read from. An optional share of the smallest entries is left out
-/// first, never the first column. The same for every target.
+/// first, never the first column. Attention divided into time and space is multiplied in the order in which it runs. The same for every target.
 /// </summary>
 public sealed class AttentionRollout : AttributionMethod
 {
@@ -49,11 +49,7 @@ public sealed class AttentionRollout : AttributionMethod
     {
         ArgumentNullException.ThrowIfNull(task);
         var last = task.Layer(-1);
-        var patterns = AttentionRead.Patterns(task, 0, last);
-        var fused = patterns.Select(pattern =>
-        {
-            using (pattern) return AttentionRead.Fuse(pattern, task.Options.Fusion, task.Options.Head);
-        }).ToList();
+        var fused = AttentionRead.Mixings(task, last);
         var rolled = Roll(fused, task.Options.Discard);
         return new Finding(AttentionRead.Row(task, rolled), FindingKind.PerToken, $"{task.Place(Site.Pattern, 0)} to {task.Place(Site.Pattern, last)}")
         {

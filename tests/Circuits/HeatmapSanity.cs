@@ -109,4 +109,46 @@ public sealed class HeatmapSanity
             Assert.True(Math.Abs(times.sum(1L).sum().item<float>() - change) <= 0.01 * Math.Abs(change) + 1e-4);
         }
     }
+
+    [Fact]
+    public void Rollout_of_divided_attention_is_that_of_its_parts_written_out_over_all_tokens()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new TimeSformerFamily().Tiny();
+        using var inputs = new TinyInput(model);
+        var layout = model.LayoutOf(inputs.Input)!;
+        var (frames, places, tokens) = (layout.Frames, layout.Rows * layout.Columns, layout.Tokens);
+        using var run = model.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == Site.Pattern || point.Kind == Site.TemporalPattern));
+        const int Example = 1;
+        int At(int place, int frame) => layout.TokenAt(frame, place / layout.Columns, place % layout.Columns);
+        var parts = new List<Tensor>();
+        for (var layer = 0; layer < 2; layer++)
+        {
+            var (time, space) = (run.Cache[Site.TemporalPattern[layer]].mean([1]), run.Cache[Site.Pattern[layer]].mean([1]));
+            var (overTime, overSpace) = (new float[tokens, tokens], new float[tokens, tokens]);
+            overTime[0, 0] = 1;
+            for (var place = 0; place < places; place++)
+            {
+                var own = time[Example * places + place].contiguous().data<float>().ToArray();
+                for (var t = 0; t < frames; t++)
+                    for (var u = 0; u < frames; u++) overTime[At(place, t), At(place, u)] = own[t * frames + u];
+            }
+            for (var t = 0; t < frames; t++)
+            {
+                var own = space[Example * frames + t].contiguous().data<float>().ToArray();
+                int Token(int k) => k == 0 ? 0 : At(k - 1, t);
+                for (var q = 0; q <= places; q++)
+                    for (var k = 0; k <= places; k++) overSpace[Token(q), Token(k)] += own[q * (places + 1) + k] / (q == 0 ? frames : 1);
+            }
+            foreach (var dense in new[] { overTime, overSpace }) parts.Add(tensor([.. dense.Cast<float>()], [1, tokens, tokens]));
+        }
+        foreach (var part in parts) Close.Check("rows", part.sum(-1L), ones(1, tokens), 1e-5);
+        var rolled = AttentionRollout.Roll(parts);
+        var map = AttributionMethod.Named("rollout").Explain(model, inputs.Input)[Example].Heatmap;
+        for (var place = 0; place < places; place++)
+            for (var frame = 0; frame < frames; frame++)
+                Assert.Equal(rolled[0][0][At(place, frame)].item<float>(), map[frame, place / layout.Columns, place % layout.Columns], 1e-6);
+        // What the class token keeps of itself is on no map.
+        Assert.Equal(1 - rolled[0][0][0].item<float>(), map.Values.ToArray().Sum(), 1e-5);
+    }
 }
