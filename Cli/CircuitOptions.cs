@@ -60,6 +60,7 @@ internal sealed class CircuitOptions
                 Seed = parsed.GetValue(_seed),
                 Json = parsed.GetValue(_json),
                 Existing = existing,
+                Paired = parsed.GetValue(_corrupt) is { Length: > 0 },
                 Corrupted = () => Corrupt(parsed, model, preprocess, clean, terminal),
             };
         }
@@ -120,6 +121,9 @@ internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor cle
     internal required bool Json { get; init; }
 
     internal required ExistingFile Existing { get; init; }
+
+    /// <summary>Whether corrupted pictures were named.</summary>
+    internal required bool Paired { get; init; }
 
     internal required Func<(Sights? Sights, Tensor Pixels)> Corrupted { get; init; }
 
