@@ -52,6 +52,9 @@ public sealed record FeatureCircuit
         var places = Nodes.Select(node => node.Site).Distinct().ToList();
         return new CircuitGraph($"Feature circuit: {Target}",
             [.. Nodes.Select(node => new CircuitNode(node.ToString(), node.IsError ? "error" : node.IsSkip ? "skip" : "feature", node.Label, places.IndexOf(node.Site), $"{node.Site}", null, node.Effect))],
-            [.. Edges.Select(edge => new CircuitLink(index[edge.From], index[edge.To], edge.Weight))]) { ValueMeaning = $"what corrupting the node does to {Target}" };
+            [.. Edges.Select(edge => new CircuitLink(index[edge.From], index[edge.To], edge.Weight))])
+        {
+            ValueMeaning = $"what corrupting the node does to {Target}",
+        };
     }
 }
