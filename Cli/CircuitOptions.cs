@@ -43,16 +43,16 @@ internal sealed class CircuitOptions
         Common.UseThreads(parsed.GetValue(_threads));
         var existing = Common.Existing(parsed.GetValue(_force));
         if (parsed.GetValue(_out) is { } wanted) AtomicFile.CheckTarget(Path.Combine(wanted, "report.html"), existing);
-        var folder = parsed.GetValue(_model)!;
+        var folder = Named.Folder(parsed.GetValue(_model)!, terminal);
         var preprocess = Preprocess.Load(folder);
-        var pictures = PictureBatch.Load(parsed.GetValue(_clean)!, preprocess);
-        var clean = pictures.ToTensor();
         var model = Models.Load(folder);
         try
         {
+            var sights = Seen(parsed.GetValue(_clean)!, model, preprocess, terminal);
+            var clean = sights.ToTensor();
             var target = new TargetText().Parse(parsed.GetValue(_target), model.Card);
             if (asks) using (var plain = model.Run(clean, target.Ask(HookPlan.Empty))) target.Of(plain).Dispose();
-            return new CircuitInputs(model, pictures, clean, target, terminal)
+            return new CircuitInputs(model, sights, clean, target, terminal)
             {
                 Rows = parsed.GetValue(_rows),
                 Budget = parsed.GetValue(_budget),
@@ -60,7 +60,8 @@ internal sealed class CircuitOptions
                 Seed = parsed.GetValue(_seed),
                 Json = parsed.GetValue(_json),
                 Existing = existing,
-                Corrupted = () => Corrupt(parsed, preprocess, clean),
+                Paired = parsed.GetValue(_corrupt) is { Length: > 0 },
+                Corrupted = () => Corrupt(parsed, model, preprocess, clean, terminal),
             };
         }
         catch
@@ -70,27 +71,42 @@ internal sealed class CircuitOptions
         }
     }
 
-    private Tensor Corrupt(ParseResult parsed, Preprocess preprocess, Tensor clean)
+    private static Sights Seen(string[] named, HookedModel model, Preprocess preprocess, Terminal terminal)
     {
-        if (parsed.GetValue(_corrupt) is { Length: > 0 } named) return PictureBatch.Load(named, preprocess).ToTensor();
+        var sights = Sights.Load(named, model, preprocess, new FrameSampling { Frames = (model as IVideoModel)?.ClipFrames ?? 1 }, terminal);
+        return sights.FrameByFrame ? throw new OptionsException($"{model.Card.Name} takes pictures, and {sights.Names[0]} is a video; take single frames of it.") : sights;
+    }
+
+    private (Sights? Sights, Tensor Pixels) Corrupt(ParseResult parsed, HookedModel model, Preprocess preprocess, Tensor clean, Terminal terminal)
+    {
+        if (parsed.GetValue(_corrupt) is { Length: > 0 } named)
+        {
+            var sights = Seen(named, model, preprocess, terminal);
+            return (sights, sights.ToTensor());
+        }
+        if (clean.dim() != 4) throw new OptionsException("--corrupt-by changes single pictures; name clips that do not show the behaviour with --corrupt.");
         return Enum.TryParse<CorruptionKind>(parsed.GetValue(_by), ignoreCase: true, out var kind) && Enum.IsDefined(kind)
-            ? Corruption.Of(clean, kind, parsed.GetValue(_seed))
+            ? (null, Corruption.Of(clean, kind, parsed.GetValue(_seed)))
             : throw new OptionsException($"--corrupt-by {parsed.GetValue(_by)}: expected blur, mean, noise or swap.");
     }
 }
 
 /// <summary>What a verb on circuits works on.</summary>
-internal sealed class CircuitInputs(HookedModel model, PictureBatch pictures, Tensor clean, Target target, Terminal terminal) : IDisposable
+internal sealed class CircuitInputs(HookedModel model, Sights sights, Tensor clean, Target target, Terminal terminal) : IDisposable
 {
-    private Tensor? _corrupt;
+    private (Sights? Sights, Tensor Pixels)? _corrupt;
 
     internal HookedModel Model => model;
 
-    internal PictureBatch Pictures => pictures;
+    /// <summary>The pictures of a model of single pictures.</summary>
+    internal PictureBatch Pictures => sights.Clips.Count == 0 ? sights.Pictures : throw new OptionsException($"This verb draws on single pictures, and {model.Card.Name} sees clips.");
+
+    /// <summary>Whether the model sees clips.</summary>
+    internal bool SeesClips => sights.Clips.Count > 0;
 
     internal Tensor Clean => clean;
 
-    internal Tensor Corrupt => _corrupt ??= Corrupted();
+    internal Tensor Corrupt => (_corrupt ??= Corrupted()).Pixels;
 
     internal Target Target => target;
 
@@ -106,7 +122,10 @@ internal sealed class CircuitInputs(HookedModel model, PictureBatch pictures, Te
 
     internal required ExistingFile Existing { get; init; }
 
-    internal required Func<Tensor> Corrupted { get; init; }
+    /// <summary>Whether corrupted pictures were named.</summary>
+    internal required bool Paired { get; init; }
+
+    internal required Func<(Sights? Sights, Tensor Pixels)> Corrupted { get; init; }
 
     internal PatchOptions Options => new() { Rows = Rows };
 
@@ -126,11 +145,28 @@ internal sealed class CircuitInputs(HookedModel model, PictureBatch pictures, Te
             throw new OptionsException(string.Create(CultureInfo.InvariantCulture, $"This takes about {seconds:f0} s, more than --budget {Budget:f0}. Raise it, or take fewer pictures, places or columns."));
     }
 
-    /// <summary>Writes a page with tables, where a folder was named.</summary>
-    internal void Draw(string heading, IReadOnlyList<string> notes, IReadOnlyList<MatrixPictures.Sheet> sheets, Action<HtmlReport>? more = null)
+    /// <summary>Writes a page with tables, where a folder was named; the pictures come first unless the page shows them itself.</summary>
+    internal void Draw(string heading, IReadOnlyList<string> notes, IReadOnlyList<MatrixPictures.Sheet> sheets, Action<HtmlReport>? more = null, bool originals = true)
     {
         if (Out is not { } folder) return;
-        foreach (var file in MatrixPictures.Write(folder, heading, notes, sheets, Existing, Provenance.Sentence(model), more)) terminal.Remark($"Wrote {file}.");
+        foreach (var file in MatrixPictures.Write(folder, heading, notes, sheets, Existing, Provenance.Sentence(model), more, originals ? Originals : null)) terminal.Remark($"Wrote {file}.");
+    }
+
+    // What the numbers are about, beside them; of many pictures the first.
+    private void Originals(HtmlReport report)
+    {
+        const int Most = 8, Side = 128;
+        if (SeesClips) return;
+        IEnumerable<(RgbImage, string)> Shown(PictureBatch batch, string then = "") => batch.Pictures.Zip(batch.Names).Take(Most).Select(one => (Sized(one.First, Side), Path.GetFileName(one.Second) + then));
+        var count = Pictures.Names.Count;
+        report.Section(count == 1 ? "The picture" : count > Most ? $"The first {Most} of {count} pictures" : "The pictures")
+            .Pictures([.. Shown(Pictures), .. _corrupt is { Sights: { } others } ? Shown(others.Pictures, ", corrupted") : []]);
+    }
+
+    private static RgbImage Sized(RgbImage picture, int longest)
+    {
+        var scale = (double)longest / Math.Max(picture.Width, picture.Height);
+        return picture.Resize(Math.Max(1, (int)(picture.Width * scale)), Math.Max(1, (int)(picture.Height * scale)), ResizeFilter.Bicubic);
     }
 
     /// <summary>A table for JSON: rows of numbers; NaN and infinities as words.</summary>

@@ -101,7 +101,7 @@ internal sealed class EvaluationInputs : IDisposable
     }
 
     // The joint embedding, the pooled state, or the token that the head reads (the mean of all where it reads none).
-    private static Tensor Embedding(HookedModel model, Recording recording)
+    internal static Tensor Embedding(HookedModel model, Recording recording)
     {
         foreach (var name in new[] { "image_embeds", "pooler_output" })
             if (recording.Outputs.TryGetValue(name, out var pooled)) return pooled.alias();

@@ -1,3 +1,5 @@
+using System.Globalization;
+using Prisma.Circuits;
 using Prisma.Core;
 
 namespace Prisma.Cli;
@@ -31,4 +33,11 @@ internal sealed class LabelFile
     internal string this[string picture] => _labels.TryGetValue(picture, out var label) || _labels.TryGetValue(Path.GetFileName(picture), out label)
         ? label
         : throw new OptionsException($"'{_path}' has no label for '{picture}'.");
+
+    /// <summary>The class of a picture: its label is a name of the model's or a number.</summary>
+    internal int ClassOf(string picture, ModelCard card) => NumberOf(this[picture], card);
+
+    /// <summary>A class by name or number.</summary>
+    internal static int NumberOf(string label, ModelCard card) =>
+        int.TryParse(label, NumberStyles.None, CultureInfo.InvariantCulture, out var number) ? number : ClassName.Find(label, card);
 }

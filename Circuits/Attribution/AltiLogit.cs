@@ -50,22 +50,15 @@ public sealed class AltiLogit : AttributionMethod
         var found = task.Model.InBlocks<Attention>(task.Part, exact: true).ToLookup(block => block.Layer, block => block.Module);
         if (layers.FirstOrDefault(layer => found[layer].Count() != 1, -1) is >= 0 and var odd) throw task.NotApplicable($"block {odd} of {task.Model.Card.Name} has {found[odd].Count()} plain attention layers, needed is one");
         var attentions = layers.ToDictionary(layer => layer, layer => found[layer].Single());
-        var scales = task.Model.InBlocks<Block>(task.Part, exact: true).ToDictionary(block => block.Layer, block => block.Module.AttentionScale);
-        Tensor Scaled(Tensor written, int layer) => scales.GetValueOrDefault(layer) is { } scale ? written * scale.Value : written;
         var last = task.Place(Site.ResidPost, task.Blocks - 1);
-        SiteKind[] kinds = [Site.ResidPre, Site.V, Site.Pattern, Site.AttnModuleOut, Site.AttnOut];
-        HookSite[] kept = [.. layers.SelectMany(layer => kinds.Select(kind => task.Place(kind, layer)))];
+        HookSite[] kept = [.. layers.SelectMany(layer => new[] { Site.ResidPre, Site.V, Site.Pattern }.Select(kind => task.Place(kind, layer)))];
         var answer = task.Differentiate(last);
         using var mode = no_grad();
-        using var recording = task.Model.Run(task.Input, HookPlan.Empty.Keep(kept));
-        foreach (var layer in layers)
-        {
-            _ = AttentionRead.Checked(task, recording.Cache[task.Place(Site.Pattern, layer)]);
-            HeadCircuits.CheckLinear(attentions[layer]);
-            if (!Scaled(recording.Cache[task.Place(Site.AttnModuleOut, layer)], layer).Equals(recording.Cache[task.Place(Site.AttnOut, layer)]))
-                throw task.NotApplicable($"block {layer} of {task.Model.Card.Name} normalises what its heads write");
-        }
-        var maps = Enumerable.Range(0, task.Examples).Select(k => Trace(task, recording, attentions, Scaled, layers, answer.Gradients[0][k], k)).ToList();
+        var (kinds, part) = (HeadWriting.Kinds, task.Part);
+        using var recording = task.Model.Run(task.Input, HookPlan.Empty.Keep(kept).Keep(point => point.Site.Path.Part == part && kinds.Contains(point.Kind)));
+        foreach (var layer in layers) _ = AttentionRead.Checked(task, recording.Cache[task.Place(Site.Pattern, layer)]);
+        var writings = layers.ToDictionary(layer => layer, layer => new HeadWriting(task.Model, attentions[layer], recording.Cache, layer, part));
+        var maps = Enumerable.Range(0, task.Examples).Select(k => Trace(task, recording, attentions, writings, layers, answer.Gradients[0][k], k)).ToList();
         return new Finding(stack(maps), FindingKind.PerToken, $"{kept[0]} to {last}")
         {
             Scores = answer.Scores,
@@ -76,7 +69,7 @@ public sealed class AltiLogit : AttributionMethod
     }
 
     // One example's values of all tokens, [P]; one block's parts at a time, since they take P·P·d numbers.
-    private static Tensor Trace(AttributionTask task, Recording recording, Dictionary<int, Attention> attentions, Func<Tensor, int, Tensor> scaled, int[] layers, Tensor gradient, int example)
+    private static Tensor Trace(AttributionTask task, Recording recording, Dictionary<int, Attention> attentions, Dictionary<int, HeadWriting> writings, int[] layers, Tensor gradient, int example)
     {
         using var scope = NewDisposeScope();
         var tokens = gradient.shape[0];
@@ -88,7 +81,8 @@ public sealed class AltiLogit : AttributionMethod
             Tensor At(SiteKind kind) => recording.Cache[task.Place(kind, layer)][example].detach();
             var (attention, pattern, values) = (attentions[layer], At(Site.Pattern), At(Site.V));
             if (values.shape[1] != attention.Heads) values = values.repeat_interleave(attention.Heads / values.shape[1], 1);
-            var parts = scaled(einsum("hts,hsd->tsd", pattern, einsum("shk,hkd->hsd", values, attention.OutputPerHead)), layer);
+            // What each head of token t reads from token s, side by side: [T, S, H·k].
+            var parts = writings[layer].Written(einsum("hts,shk->tshk", pattern, values).flatten(2), example);
             map.add_(einsum("tsd,td->s", parts, gradient).matmul(mixed));
             var stream = At(Site.ResidPre);
             parts.diagonal(0, 0, 1).add_(stream.t());

@@ -55,12 +55,9 @@ public sealed class AttentionFlow : AttributionMethod
         ArgumentNullException.ThrowIfNull(task);
         var tokens = task.Layout.Tokens;
         if (tokens > MostTokens) throw task.NotApplicable($"the picture has {tokens} tokens, and the flow to each would take too long beyond {MostTokens}");
+        if (task.IsStepwise) throw task.NotApplicable("time steps and clip have blocks of their own; this method follows one row of blocks");
         var last = task.Layer(-1);
-        var patterns = AttentionRead.Patterns(task, 0, last);
-        var fused = patterns.Select(pattern =>
-        {
-            using (pattern) return AttentionRead.Fuse(pattern, task.Options.Fusion, task.Options.Head);
-        }).ToList();
+        var fused = AttentionRead.Mixings(task, last);
         double[] sources = [.. Enumerable.Range(0, tokens).Select(token => task.ReadToken is { } read ? token == read ? 1.0 : 0 : token >= task.Layout.Prefix ? 1.0 / task.Layout.GridTokens : 0)];
         // Tensors are read here, by one thread; the flows of the pictures are searched side by side.
         var networks = Enumerable.Range(0, task.Examples).Select(k => fused.Select(map => Mixed(map[k])).ToList()).ToList();

@@ -23,6 +23,21 @@ internal static class AttentionRead
         return [.. sites.Select(recording.Cache.Take)];
     }
 
+    /// <summary>One map over all tokens [B, P, P] for each time that tokens are mixed, heads fused, in forward order; two for a block whose attention is divided.</summary>
+    internal static IReadOnlyList<Tensor> Mixings(AttributionTask task, int last)
+    {
+        var (fusion, head) = (task.Options.Fusion, task.Options.Head);
+        if (!DividedAttention.Is(task)) return Fused(task, 0, last);
+        var layers = Enumerable.Range(0, last + 1);
+        HookSite[] sites = [.. layers.SelectMany(layer => new[] { task.Place(Site.TemporalPattern, layer), task.Place(Site.Pattern, layer) })];
+        using var recording = task.Model.Run(task.Input, HookPlan.Empty.Keep(sites).StopAfter(sites[^1]));
+        return [.. sites.Select(site =>
+        {
+            using var fused = Fuse(recording.Cache[site], fusion, head);
+            return site.Kind == Site.TemporalPattern ? DividedAttention.OverTime(fused, task.Layout) : DividedAttention.OverSpace(fused, task.Layout);
+        })];
+    }
+
     /// <summary>Refuses patterns that do not run over all tokens of the layout, such as those of attention over time or space alone.</summary>
     internal static Tensor Checked(AttributionTask task, Tensor pattern) => Checked(task, pattern, (1, task.Layout.Tokens));
 

@@ -6,7 +6,7 @@ namespace Prisma.Circuits;
 /// <summary>
 /// Attention rollout (Abnar and Zuidema 2020): Ã = rows of (½·attention + ½·identity) normalised, R = Ã of the last block times … times
 /// Ã of the first; the map is the row of the token that the answer is read from. An optional share of the smallest entries is left out
-/// first, never the first column. The same for every target.
+/// first, never the first column. Attention divided into time and space is multiplied in the order in which it runs. The same for every target.
 /// </summary>
 public sealed class AttentionRollout : AttributionMethod
 {
@@ -48,7 +48,7 @@ public sealed class AttentionRollout : AttributionMethod
     protected override Finding Compute(AttributionTask task)
     {
         ArgumentNullException.ThrowIfNull(task);
-        var rolled = task.Stacks.Select(stack => Roll(AttentionRead.Fused(stack, 0, stack.Layer(-1)), task.Options.Discard)).ToList();
+        var rolled = task.Stacks.Select(stack => Roll(AttentionRead.Mixings(stack, stack.Layer(-1)), task.Options.Discard)).ToList();
         var (first, last) = (task.Place(Site.Pattern, 0), task.Stacks[^1].Place(Site.Pattern, task.Stacks[^1].Layer(-1)));
         return new Finding(AttentionRead.Row(task, rolled), FindingKind.PerToken, $"{first} to {last}")
         {

@@ -53,17 +53,30 @@ public static class FeatureUnlearning
     /// <param name="splice">Place and name checks.</param>
     public static UnlearningScore Measure(HookedModel model, ISparseCoder coder, IReadOnlyList<int> features, double value, (ModelInput Input, IReadOnlyList<int> Labels) forget, (ModelInput Input, IReadOnlyList<int> Labels) retain, SpliceOptions? splice = null)
     {
+        (double Before, double After) Both((ModelInput Input, IReadOnlyList<int> Labels) set) =>
+            (Accuracy(model, coder, [], value, set.Input, set.Labels, splice), Accuracy(model, coder, features, value, set.Input, set.Labels, splice));
+        return new UnlearningScore(features, Both(forget), Both(retain));
+    }
+
+    /// <summary>The share of examples whose class the model still chooses with features clamped; none: as it is.</summary>
+    /// <param name="model">A classifier.</param>
+    /// <param name="coder">The features' coder. Borrowed.</param>
+    /// <param name="features">Which are clamped.</param>
+    /// <param name="value">To what, where they fire.</param>
+    /// <param name="input">The examples. Borrowed.</param>
+    /// <param name="labels">Their right classes.</param>
+    /// <param name="splice">Place and name checks.</param>
+    /// <exception cref="ShapeException">As many labels as examples are needed.</exception>
+    public static double Accuracy(HookedModel model, ISparseCoder coder, IReadOnlyList<int> features, double value, ModelInput input, IReadOnlyList<int> labels, SpliceOptions? splice = null)
+    {
         ArgumentNullException.ThrowIfNull(model);
         ArgumentNullException.ThrowIfNull(features);
+        ArgumentNullException.ThrowIfNull(labels);
+        using var scope = NewDisposeScope();
         var options = (splice ?? SpliceOptions.Default) with { Edits = [.. features.Select(feature => new FeatureEdit(feature, FeatureAction.Clamp, value))] };
-        double Accuracy((ModelInput Input, IReadOnlyList<int> Labels) set, bool clamped)
-        {
-            using var scope = NewDisposeScope();
-            using var recording = model.Run(set.Input, clamped ? Splice.Into(HookPlan.Empty, coder, model, set.Input, options) : HookPlan.Empty);
-            var answers = Target.LogitsOf(recording).argmax(1).data<long>().ToArray();
-            if (answers.Length != set.Labels.Count) throw new ShapeException($"Unlearning: {answers.Length} examples and {set.Labels.Count} labels were given.");
-            return answers.Zip(set.Labels, (answer, label) => answer == label ? 1.0 : 0).Average();
-        }
-        return new UnlearningScore(features, (Accuracy(forget, false), Accuracy(forget, true)), (Accuracy(retain, false), Accuracy(retain, true)));
+        using var recording = model.Run(input, features.Count > 0 ? Splice.Into(HookPlan.Empty, coder, model, input, options) : HookPlan.Empty);
+        var answers = Target.LogitsOf(recording).argmax(1).data<long>().ToArray();
+        if (answers.Length != labels.Count) throw new ShapeException($"Unlearning: {answers.Length} examples and {labels.Count} labels were given.");
+        return answers.Zip(labels, (answer, label) => answer == label ? 1.0 : 0).Average();
     }
 }

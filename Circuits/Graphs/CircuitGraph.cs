@@ -22,6 +22,9 @@ public readonly record struct CircuitLink(int Source, int Target, double Weight)
 /// <param name="Links">The links.</param>
 public sealed record CircuitGraph(string Title, IReadOnlyList<CircuitNode> Nodes, IReadOnlyList<CircuitLink> Links)
 {
+    /// <summary>What the nodes' numbers are, where they can be compared with each other: drawings then colour the nodes by them.</summary>
+    public string? ValueMeaning { get; init; }
+
     /// <summary>The edges of a stream's circuit with their scores.</summary>
     public static CircuitGraph Of(EdgeCircuit circuit, EdgeScores scores)
     {

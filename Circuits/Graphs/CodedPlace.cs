@@ -7,9 +7,9 @@ namespace Prisma.Circuits;
 /// <summary>One coder's place in a pair of runs: strengths and what the coder leaves unexplained, and how both change. Owns its tensors.</summary>
 internal sealed class CodedPlace : IDisposable
 {
-    private CodedPlace(ISparseCoder coder, CoderPlacement placement, Tensor change, Tensor features, Tensor active, Tensor donor, Tensor error)
+    private CodedPlace(ISparseCoder coder, CoderPlacement placement, Tensor change, Tensor features, Tensor active, Tensor donor, Tensor? skipped, Tensor error)
     {
-        (Coder, Placement) = (coder, placement);
+        (Coder, Placement, Skipped) = (coder, placement, skipped?.DetachFromDisposeScope());
         (Change, Features, Active, Donor, Error) = (change.DetachFromDisposeScope(), features.DetachFromDisposeScope(), active.DetachFromDisposeScope(), donor.DetachFromDisposeScope(), error.DetachFromDisposeScope());
     }
 
@@ -17,7 +17,14 @@ internal sealed class CodedPlace : IDisposable
 
     internal CoderPlacement Placement { get; }
 
-    internal HookSite Site => Placement.Reads;
+    /// <summary>The place that is written; a transcoder reads another.</summary>
+    internal HookSite Site => Placement.Writes;
+
+    /// <summary>W_skip of a transcoder, [d_out, d_in]; null without a skip connection. Borrowed.</summary>
+    internal Tensor? Skip => SkipOf(Coder);
+
+    /// <summary>Corrupt minus clean of what the skip connection carries, [B, P, d]; null without one.</summary>
+    internal Tensor? Skipped { get; }
 
     /// <summary>Corrupt minus clean of the whole value, [B, P, d].</summary>
     internal Tensor Change { get; }
@@ -34,14 +41,23 @@ internal sealed class CodedPlace : IDisposable
     /// <summary>Corrupt minus clean of what the features do not explain, [B, P, d]; tokens without features belong to it whole.</summary>
     internal Tensor Error { get; }
 
-    internal static CodedPlace Of(ISparseCoder coder, CoderPlacement placement, Tensor clean, Tensor corrupt)
+    internal static CodedPlace Of(ISparseCoder coder, CoderPlacement placement, ActivationCache clean, ActivationCache corrupt)
     {
         using var scope = NewDisposeScope();
-        LinearWriting.Check(coder, placement.Own(clean));
-        var (before, after) = (Dense(coder, placement, clean), Dense(coder, placement, corrupt));
-        var (change, features) = (corrupt - clean, after - before);
-        return new CodedPlace(coder, placement, change, features, before.ne(0).to(before.dtype), after, change - Whole(placement, features.matmul(coder.Directions), change));
+        var (cleanly, corruptly) = (clean[placement.Reads], corrupt[placement.Reads]);
+        LinearWriting.Check(coder, placement.Own(cleanly), skips: true);
+        var (before, after) = (Dense(coder, placement, cleanly), Dense(coder, placement, corruptly));
+        var (change, features) = (corrupt[placement.Writes] - clean[placement.Writes], after - before);
+        var skipped = SkippedOf(coder, placement, corruptly - cleanly);
+        var error = change - Whole(placement, features.matmul(coder.Directions), change);
+        return new CodedPlace(coder, placement, change, features, before.ne(0).to(before.dtype), after, skipped, skipped is null ? error : error - skipped);
     }
+
+    /// <summary>What a coder writes without its features: the skip connection's share of what is read, at all tokens; null without one.</summary>
+    internal static Tensor? SkippedOf(ISparseCoder coder, CoderPlacement placement, Tensor read) =>
+        SkipOf(coder) is { } skip ? Whole(placement, placement.Own(read).matmul(skip.t()), read) : null;
+
+    private static Tensor? SkipOf(ISparseCoder coder) => (coder as Coder)?.Weights.Skip;
 
     /// <summary>The strengths of a value at the coder's tokens, [B, T, F].</summary>
     internal static Tensor Dense(ISparseCoder coder, CoderPlacement placement, Tensor value)
@@ -62,6 +78,6 @@ internal sealed class CodedPlace : IDisposable
 
     public void Dispose()
     {
-        foreach (var tensor in new[] { Change, Features, Active, Donor, Error }) tensor.Dispose();
+        foreach (var tensor in new[] { Change, Features, Active, Donor, Error, Skipped }) tensor?.Dispose();
     }
 }

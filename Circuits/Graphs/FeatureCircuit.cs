@@ -2,17 +2,23 @@ using Prisma.Core;
 
 namespace Prisma.Circuits;
 
-/// <summary>A node of a feature circuit: one feature of a coder, or all that the coder does not explain.</summary>
-/// <param name="Site">The coder's place.</param>
-/// <param name="Feature">Its number; −1 for the error.</param>
+/// <summary>A node of a feature circuit: one feature of a coder, its skip connection, or all that the coder does not explain.</summary>
+/// <param name="Site">The place that the coder writes.</param>
+/// <param name="Feature">Its number; −1 for the error, −2 for the skip connection.</param>
 /// <param name="Effect">What changing it from its clean to its corrupted strength does to the target, mean over the examples.</param>
 public sealed record FeatureNode(HookSite Site, int Feature, double Effect)
 {
     /// <summary>Whether it is what the coder does not explain.</summary>
-    public bool IsError => Feature < 0;
+    public bool IsError => Feature == -1;
+
+    /// <summary>Whether it is what a transcoder's skip connection carries.</summary>
+    public bool IsSkip => Feature == -2;
+
+    /// <summary>The number, <c>error</c> or <c>skip</c>.</summary>
+    public string Label => IsError ? "error" : IsSkip ? "skip" : $"{Feature}";
 
     /// <summary><c>blocks.3.hook_resid_post/17</c>, or <c>…/error</c>.</summary>
-    public override string ToString() => $"{Site}/{(IsError ? "error" : $"{Feature}")}";
+    public override string ToString() => $"{Site}/{Label}";
 }
 
 /// <summary>A directed edge between two nodes.</summary>
@@ -45,7 +51,10 @@ public sealed record FeatureCircuit
         var index = Nodes.Select((node, k) => (node, k)).ToDictionary(pair => pair.node, pair => pair.k);
         var places = Nodes.Select(node => node.Site).Distinct().ToList();
         return new CircuitGraph($"Feature circuit: {Target}",
-            [.. Nodes.Select(node => new CircuitNode(node.ToString(), node.IsError ? "error" : "feature", node.IsError ? "error" : $"{node.Feature}", places.IndexOf(node.Site), $"{node.Site}", null, node.Effect))],
-            [.. Edges.Select(edge => new CircuitLink(index[edge.From], index[edge.To], edge.Weight))]);
+            [.. Nodes.Select(node => new CircuitNode(node.ToString(), node.IsError ? "error" : node.IsSkip ? "skip" : "feature", node.Label, places.IndexOf(node.Site), $"{node.Site}", null, node.Effect))],
+            [.. Edges.Select(edge => new CircuitLink(index[edge.From], index[edge.To], edge.Weight))])
+        {
+            ValueMeaning = $"what corrupting the node does to {Target}",
+        };
     }
 }

@@ -5,7 +5,7 @@ using static TorchSharp.torch;
 namespace Prisma.Circuits;
 
 /// <summary>
-/// Sparse feature circuits (Marks et al. 2024): nodes are features of coders at several places and what they leave unexplained. A node's
+/// Sparse feature circuits (Marks et al. 2024): nodes are features of coders at several places, what transcoders pass on by skip connections, and what is left unexplained. A node's
 /// effect is its change times the gradient on the straight way from the clean to the corrupted value of its place; an edge's weight is the
 /// part of it that reaches a later node without passing another coder's place.
 /// </summary>
@@ -15,7 +15,7 @@ public static class FeatureCircuits
     /// <param name="model">The model.</param>
     /// <param name="clean">The examples that show the behaviour. Borrowed.</param>
     /// <param name="corrupt">As many examples of the same shape that do not.</param>
-    /// <param name="coders">Autoencoders of the stream or of what blocks add to it; one for each place. Borrowed.</param>
+    /// <param name="coders">Autoencoders of the stream or of what blocks add to it, and transcoders of MLPs; one for each place that is written. Borrowed.</param>
     /// <param name="target">Null: the logit of the class that the model chose on the clean example.</param>
     /// <param name="options">Thresholds.</param>
     /// <exception cref="NotApplicableException">A coder's features do not write along fixed directions.</exception>
@@ -28,9 +28,9 @@ public static class FeatureCircuits
         options.Check();
         using var scope = NewDisposeScope();
         var placed = Placed(model, clean, coders, options.Splice);
-        HookSite[] sites = [.. placed.Select(place => place.Placement.Reads)];
+        HookSite[] sites = [.. placed.SelectMany(place => new[] { place.Placement.Reads, place.Placement.Writes }).Distinct()];
         using var pair = PatchPair.Record(model, clean, corrupt, target, sites, new PatchOptions { SharePrefix = false });
-        var places = placed.Select(place => CodedPlace.Of(place.Coder, place.Placement, pair.Clean.Cache[place.Placement.Reads], pair.Corrupt.Cache[place.Placement.Reads])).ToList();
+        var places = placed.Select(place => CodedPlace.Of(place.Coder, place.Placement, pair.Clean.Cache, pair.Corrupt.Cache)).ToList();
         try
         {
             var (nodes, slopes, totals) = (new List<FeatureNode>(), new List<Tensor>(), new Dictionary<HookSite, double>());
@@ -70,22 +70,32 @@ public static class FeatureCircuits
         using var scope = NewDisposeScope();
         using var mode = no_grad();
         var placed = Placed(model, clean, coders, splice ?? SpliceOptions.Default);
-        using var pair = PatchPair.Record(model, clean, corrupt, target, [.. placed.Select(place => place.Placement.Reads)], new PatchOptions { SharePrefix = false });
+        using var pair = PatchPair.Record(model, clean, corrupt, target, [.. placed.SelectMany(place => new[] { place.Placement.Reads, place.Placement.Writes }).Distinct()], new PatchOptions { SharePrefix = false });
         var plan = pair.Settled.Target.Ask(HookPlan.Empty);
         foreach (var (coder, placement) in placed)
         {
-            var here = nodes.Where(node => node.Site == placement.Reads).ToList();
+            var here = nodes.Where(node => node.Site == placement.Writes).ToList();
             var outside = ones(coder.Card.Features);
-            foreach (var node in here.Where(node => !node.IsError)) outside[node.Feature].fill_(0);
-            var donor = pair.Corrupt.Cache[placement.Reads];
+            foreach (var node in here.Where(node => node.Feature >= 0)) outside[node.Feature].fill_(0);
+            var (donor, donated) = (pair.Corrupt.Cache[placement.Reads], pair.Corrupt.Cache[placement.Writes]);
             var strengths = CodedPlace.Dense(coder, placement, donor);
-            var rest = donor - CodedPlace.Whole(placement, strengths.matmul(coder.Directions), donor);
-            plan = plan.Edit(placement.Reads, (value, _) =>
+            // What features and skip connection leave of a written value.
+            Tensor Rest(Tensor written, Tensor codes, Tensor? skipped)
             {
-                var own = CodedPlace.Dense(coder, placement, value);
+                var rest = written - CodedPlace.Whole(placement, codes.matmul(coder.Directions), written);
+                return skipped is null ? rest : rest - skipped;
+            }
+            var donorSkipped = CodedPlace.SkippedOf(coder, placement, donor);
+            var rest = Rest(donated, strengths, donorSkipped);
+            Tensor? read = null;
+            if (placement.Reads != placement.Writes) plan = plan.Edit(placement.Reads, (value, _) => read = value);
+            plan = plan.Edit(placement.Writes, (value, _) =>
+            {
+                var seen = read ?? value;
+                var (own, skipped) = (CodedPlace.Dense(coder, placement, seen), CodedPlace.SkippedOf(coder, placement, seen));
                 var changed = value + CodedPlace.Whole(placement, ((strengths - own) * outside).matmul(coder.Directions), value);
-                if (here.Any(node => node.IsError)) return changed;
-                return changed + rest - (value - CodedPlace.Whole(placement, own.matmul(coder.Directions), value));
+                if (skipped is not null && !here.Any(node => node.IsSkip)) changed += donorSkipped! - skipped;
+                return here.Any(node => node.IsError) ? changed : changed + rest - Rest(value, own, skipped);
             });
         }
         using var recording = model.Run(clean, plan);
@@ -97,10 +107,8 @@ public static class FeatureCircuits
     {
         if (coders.Count == 0) throw new OptionsException("A feature circuit needs at least one sparse coder.");
         var orders = model.Points.ToDictionary(point => point.Site, point => point.Order);
-        var placed = coders.Select(coder => (coder, CoderPlacement.Of(coder, model, input, splice))).OrderBy(pair => orders[pair.Item2.Reads]).ToList();
-        foreach (var (coder, placement) in placed)
-            if (placement.Reads != placement.Writes) throw new NotApplicableException($"{coder.Card.Name} is a transcoder; feature circuits take autoencoders, and attribution graphs take transcoders.");
-        if (placed.GroupBy(pair => pair.Item2.Reads).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new OptionsException($"Two coders read {twice.Key}; a place takes one.");
+        var placed = coders.Select(coder => (coder, CoderPlacement.Of(coder, model, input, splice))).OrderBy(pair => orders[pair.Item2.Writes]).ToList();
+        if (placed.GroupBy(pair => pair.Item2.Writes).FirstOrDefault(group => group.Count() > 1) is { } twice) throw new OptionsException($"Two coders write {twice.Key}; a place takes one.");
         return placed;
     }
 
@@ -124,6 +132,8 @@ public static class FeatureCircuits
         using var scope = NewDisposeScope();
         var effects = Numbers.Of((place.Features * place.Placement.Own(gradient).matmul(place.Coder.Directions.t())).sum([0L, 1L]) / examples);
         var error = (place.Error * gradient).sum().item<float>() / examples;
-        return [.. effects.Select((effect, feature) => new FeatureNode(place.Site, feature, effect)).Where(node => node.Effect != 0), new FeatureNode(place.Site, -1, error)];
+        List<FeatureNode> nodes = [.. effects.Select((effect, feature) => new FeatureNode(place.Site, feature, effect)).Where(node => node.Effect != 0), new FeatureNode(place.Site, -1, error)];
+        if (place.Skipped is { } skipped) nodes.Add(new FeatureNode(place.Site, -2, (skipped * gradient).sum().item<float>() / examples));
+        return nodes;
     }
 }

@@ -32,20 +32,20 @@ internal static class FeatureEdges
         var (sources, targets) = (nodes.Where(node => node.Site == from.Site).ToList(), nodes.Where(node => node.Site == to.Site).ToList());
         var edges = new List<FeatureEdge>();
         if (sources.Count == 0 || targets.Count == 0) return edges;
-        var plan = HookPlan.Empty.WithGradients(from.Site, to.Site).StopAfter(to.Site);
+        HookSite[] kept = [.. new[] { from.Site, to.Placement.Reads, to.Site }.Distinct()];
+        var plan = HookPlan.Empty.WithGradients(kept).StopAfter(to.Site);
         for (var k = earlier + 1; k < later; k++) plan = plan.Edit(places[k].Site, (value, _) => value.detach());
         using var recording = model.Run(clean, plan);
         foreach (var target in targets)
         {
             using var inner = NewDisposeScope();
-            var reached = autograd.grad([recording.Cache[to.Site]], [recording.Cache[from.Site]], [Reading(to, target, slope)], retain_graph: true, allow_unused: true)[0];
-            if (reached is null) break;
+            if (Reached(recording, from, Readings(to, target, slope)) is not { } reached) continue;
             var own = from.Placement.Own(reached);
             foreach (var source in sources)
             {
                 using var innermost = NewDisposeScope();
-                var weight = source.IsError
-                    ? (reached * from.Error).sum()
+                var weight = source.Feature < 0
+                    ? (reached * (source.IsSkip ? from.Skipped! : from.Error)).sum()
                     : (own.matmul(from.Coder.Directions[source.Feature]) * from.Features.select(2, source.Feature)).sum();
                 edges.Add(new FeatureEdge(source, target, weight.item<float>() / pair.Settled.Examples));
             }
@@ -53,18 +53,28 @@ internal static class FeatureEdges
         return edges;
     }
 
-    // The slope of the target by the node, times that of the node by its place's value: [B, P, d]. An active feature reads along its detector;
-    // the error is the value without what the active features write.
-    private static Tensor Reading(CodedPlace place, FeatureNode node, Tensor slope)
+    // The sum of what all readings pull at the earlier place; null where none depends on it.
+    private static Tensor? Reached(Recording recording, CodedPlace from, IReadOnlyList<(HookSite Site, Tensor Slope)> readings)
+    {
+        var found = readings.Where(reading => recording.Cache[reading.Site].requires_grad).ToList();
+        return found.Count == 0 ? null : autograd.grad([.. found.Select(reading => recording.Cache[reading.Site])], [recording.Cache[from.Site]], [.. found.Select(reading => reading.Slope)], retain_graph: true, allow_unused: true)[0];
+    }
+
+    // The slope of the target by the node, times that of the node by the values of its coder's places: [B, P, d]. An active feature reads along its detector, a skip
+    // connection by its matrix; the error is the written value without what they write.
+    private static List<(HookSite Site, Tensor Slope)> Readings(CodedPlace place, FeatureNode node, Tensor slope)
     {
         var own = place.Placement.Own(slope);
-        var (directions, detectors) = (place.Coder.Directions, place.Coder.Detectors);
-        if (!node.IsError)
+        var (directions, detectors, reads) = (place.Coder.Directions, place.Coder.Detectors, place.Placement.Reads);
+        if (node.Feature >= 0)
         {
             var effect = own.matmul(directions[node.Feature]) * place.Active.select(2, node.Feature);
-            return CodedPlace.Whole(place.Placement, effect.unsqueeze(-1) * detectors[node.Feature], slope);
+            return [(reads, CodedPlace.Whole(place.Placement, effect.unsqueeze(-1) * detectors[node.Feature], slope))];
         }
+        if (node.IsSkip) return [(reads, CodedPlace.Whole(place.Placement, own.matmul(place.Skip!), slope))];
         var explained = (own.matmul(directions.t()) * place.Active).matmul(detectors);
-        return slope - CodedPlace.Whole(place.Placement, explained, slope);
+        if (place.Skip is { } skip) explained += own.matmul(skip);
+        var taken = CodedPlace.Whole(place.Placement, explained, slope);
+        return reads == place.Site ? [(reads, slope - taken)] : [(place.Site, slope), (reads, taken.neg())];
     }
 }

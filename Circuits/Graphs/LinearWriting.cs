@@ -14,7 +14,7 @@ internal static class LinearWriting
     {
         using var scope = NewDisposeScope();
         if (!skips && coder is Coder { Weights.Skip: not null })
-            throw new NotApplicableException($"{coder.Card.Name} has a skip connection, which feature circuits do not follow; attribution graphs do.");
+            throw new NotApplicableException($"{coder.Card.Name} has a skip connection, so what it writes is not the sum of its features.");
         using var codes = coder.Encode(value);
         var written = coder.DecodeChange(codes, value).reshape(codes.Rows, -1);
         var along = codes.Times(coder.Directions);

@@ -26,16 +26,19 @@ public static class DirectAttribution
             }
         });
 
-    /// <summary>What every head and MLP, the embeddings and all biases add: sums to the logit.</summary>
+    /// <summary>
+    /// What every head and MLP, the embeddings and all biases add: sums to the logit. Layer scale is a factor; a norm over all heads keeps the run's scale.
+    /// </summary>
     /// <inheritdoc cref="Layers" path="/param"/>
-    /// <exception cref="NotApplicableException">Blocks scale or normalise what their heads write.</exception>
+    /// <exception cref="NotApplicableException">Blocks normalise what their heads write.</exception>
     public static DirectParts Heads(HookedModel model, ModelInput input, int output, int? minus = null) =>
-        Run(model, input, output, minus, [Site.Result, Site.AttnOut, Site.AttnModuleOut, Site.MlpOut], (direction, cache, layers, part, parts) =>
+        Run(model, input, output, minus, [Site.Z, Site.MlpOut, .. HeadWriting.Kinds], (direction, cache, layers, part, parts) =>
         {
-            for (var layer = 0; layer < layers; layer++)
+            foreach (var (layer, attention) in model.InBlocks<Attention>(part))
             {
-                CheckPlain(cache, layer, part, model);
-                var heads = direction.Of(cache[Site.Result[layer].In(part)]);
+                var reads = new HeadWriting(model, attention, cache, layer, part).Back(direction.PerExample, direction.Token);
+                var read = cache[Site.Z[layer].In(part)];
+                var heads = direction.Token is { } token ? (read.select(1, token) * reads).sum(-1L) : (read * reads).sum(-1L).sum(1L);
                 for (var head = 0; head < heads.shape[1]; head++) parts.Add($"L{layer}H{head}", heads.select(1, head));
                 parts.Add($"{layer}_attn_bias", direction.Of(cache[Site.AttnOut[layer].In(part)]) - heads.sum(1L));
                 if (cache.Contains(Site.MlpOut[layer].In(part))) parts.Add($"{layer}_mlp_out", direction.Of(cache[Site.MlpOut[layer].In(part)]));
@@ -75,19 +78,18 @@ public static class DirectAttribution
         using var mode = no_grad();
         var (readout, blocks) = Blocks(model);
         var part = readout.ReadoutPart;
-        using var recording = Record(model, input, readout, [Site.Pattern, Site.V, Site.AttnOut, Site.AttnModuleOut]);
+        using var recording = Record(model, input, readout, [Site.Pattern, Site.V, .. HeadWriting.Kinds]);
         using var direction = LogitDirection.Of(model, recording, input, output, minus);
         var layers = blocks.Select(block =>
         {
-            CheckPlain(recording.Cache, block.Layer, part, model);
-            HeadCircuits.CheckLinear(block.Module);
             var (pattern, values) = (recording.Cache[Site.Pattern[block.Layer].In(part)], recording.Cache[Site.V[block.Layer].In(part)]);
             var heads = block.Module.Heads;
             if (values.shape[2] != heads) values = values.repeat_interleave(heads / values.shape[2], 2);
             // What z of a head is read with, [B, (T,) H, k].
+            var reads = new HeadWriting(model, block.Module, recording.Cache, block.Layer, part).Back(direction.PerExample, direction.Token);
             return direction.Token is { } token
-                ? einsum("bhs,bshk,bhk->hbs", pattern.select(2, token), values, einsum("bd,hkd->bhk", direction.PerExample, block.Module.OutputPerHead))
-                : einsum("bhts,bshk,bthk->hbs", pattern, values, einsum("btd,hkd->bthk", direction.PerExample, block.Module.OutputPerHead));
+                ? einsum("bhs,bshk,bhk->hbs", pattern.select(2, token), values, reads)
+                : einsum("bhts,bshk,bthk->hbs", pattern, values, reads);
         });
         return stack(layers).MoveToOuterDisposeScope();
     }
@@ -149,11 +151,5 @@ public static class DirectAttribution
         ArgumentNullException.ThrowIfNull(model);
         var readout = LogitDirection.Readout(model);
         return (readout, model.InBlocks<Attention>(readout.ReadoutPart));
-    }
-
-    private static void CheckPlain(ActivationCache cache, int layer, string part, HookedModel model)
-    {
-        if (!cache[Site.AttnOut[layer].In(part)].Equals(cache[Site.AttnModuleOut[layer].In(part)]))
-            throw new NotApplicableException($"Heads cannot be told apart: block {layer} of {model.Card.Name} scales or normalises what they write.");
     }
 }

@@ -13,7 +13,7 @@ namespace Prisma.Circuits;
 /// </summary>
 public static class AttentionPage
 {
-    private const int Cell = 76;
+    private const int Widest = 760, LeastCell = 56, MostCell = 120;
 
     /// <summary>Writes the page.</summary>
     /// <param name="path">The file.</param>
@@ -53,7 +53,7 @@ public static class AttentionPage
         ArgumentNullException.ThrowIfNull(picture);
         ArgumentNullException.ThrowIfNull(geometry);
         var text = new StringBuilder();
-        Add(text, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{Escaped(heading)}</title>\n<style>\n{Style}</style></head><body>\n<h1>{Escaped(heading)}</h1>\n");
+        Add(text, $"<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" content=\"width=device-width\"><title>{Escaped(heading)}</title>\n<style>\n{Style(layers.Max(layer => layer.Pattern.shape[0]))}</style></head><body>\n<h1>{Escaped(heading)}</h1>\n");
         Add(text, $"<p>Point at a patch of the picture: every small map shows where that patch looks in one head (rows are blocks, columns are heads). Click to hold it. Each map is scaled for itself, from 0 (dark) to the number under it (yellow), the largest share of attention that one patch gets there. {(layout.Prefix > 0 ? "What goes to tokens without a place (the class token, registers) is on no map; it is the second number." : "")}</p>\n");
         Add(text, $"<div class=\"page\"><div class=\"left\"><p id=\"who\"></p>{View(picture, geometry, layout)}<p class=\"soft\">{Escaped(name)}: what the model sees of it, in {layout.Rows} × {layout.Columns} patches</p><p>");
         for (var token = 0; token < layout.Prefix; token++) Add(text, $"<button data-token=\"{token}\">{(token == 0 ? "class token" : $"register {token}")}</button> ");
@@ -97,13 +97,14 @@ public static class AttentionPage
         return svg.Append("</svg>").ToString();
     }
 
-    private static readonly string Style = $$"""
+    // Few heads leave room for larger maps.
+    private static string Style(long heads) => $$"""
         :root { color-scheme: light dark; --soft: #5b6472; } @media (prefers-color-scheme: dark) { :root { --soft: #9aa4b2; } }
         body { font: 16px/1.5 system-ui, sans-serif; margin: 2rem; } p { max-width: 60rem; } .soft { color: var(--soft); font-size: .9rem; }
         .page { display: flex; flex-wrap: wrap; gap: 2rem; align-items: flex-start; } .left { width: 320px; position: sticky; top: 1rem; }
         #view rect { fill: transparent; stroke: #fff; stroke-opacity: .25; stroke-width: .6%; vector-effect: non-scaling-stroke; cursor: crosshair; } #view rect.on { stroke: #ff8c1a; stroke-opacity: 1; stroke-width: 3px; }
         .scale { height: 10px; border-radius: 3px; } .ends { display: flex; justify-content: space-between; margin: 0; } button.on { outline: 3px solid #ff8c1a; }
-        canvas { width: {{Cell}}px; height: auto; image-rendering: pixelated; display: block; } td { padding: 2px 3px; } td span { font-size: .72rem; color: var(--soft); font-variant-numeric: tabular-nums; } th { font-weight: 600; font-size: .85rem; padding: 2px 6px; }
+        canvas { width: {{Math.Clamp(Widest / heads, LeastCell, MostCell)}}px; height: auto; image-rendering: pixelated; display: block; } td { padding: 2px 3px; } td span { font-size: .72rem; color: var(--soft); font-variant-numeric: tabular-nums; } th { font-weight: 600; font-size: .85rem; padding: 2px 6px; }
         """;
 
     private const string Script = """

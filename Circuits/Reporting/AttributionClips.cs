@@ -5,6 +5,8 @@ namespace Prisma.Circuits;
 /// <summary>Writes the maps of several methods on several clips: a video and a sheet each, and one report.</summary>
 public static class AttributionClips
 {
+    private const int Side = 220;
+
     /// <summary>Draws everything into a folder, which is made where it is missing.</summary>
     /// <param name="folder">Where to write.</param>
     /// <param name="model">The model that was asked.</param>
@@ -27,12 +29,13 @@ public static class AttributionClips
         {
             var target = maps.Select(method => method[k]).FirstOrDefault(map => map.UsesTarget) is { } asked ? $"{asked.Target}, which scores {asked.Score:f2}" : "no target";
             report.Section($"{stems[k]}: {target}")
-                .Text($"{clips[k].Frames.Count} frames of {clips[k].VideoFrames}: {string.Join(", ", clips[k].Indices)}.");
+                .Text($"{clips[k].Frames.Count} frames of {clips[k].VideoFrames}: {string.Join(", ", clips[k].Indices)}.")
+                .Pictures([(ClipDrawing.Plain(clips[k], Side), "What the model sees, without a map.")]);
             foreach (var map in maps.Select(method => method[k]))
             {
-                var style = new HeatmapStyle { Side = 220, Label = map.Meaning };
+                var style = new HeatmapStyle { Side = Side, Label = map.Meaning };
                 var stem = Path.Combine(folder, $"{stems[k]}.{map.Method}");
-                var sheet = ClipDrawing.Sheet(clips[k], map.Heatmap, style, $"{map.Method}: {map.Target}");
+                var sheet = ClipDrawing.Sheet(clips[k], map.Heatmap, style, map.UsesTarget ? $"{map.Method}: {map.Target}" : $"{map.Method}, the same for every class");
                 sheet.Save(stem + ".png", existing);
                 ClipDrawing.Write(stem + ".mp4", clips[k], map.Heatmap, existing: existing);
                 files.AddRange([stem + ".png", stem + ".mp4"]);

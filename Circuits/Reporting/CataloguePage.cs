@@ -55,7 +55,7 @@ public static class CataloguePage
         foreach (var example in examples)
         {
             var (image, geometry) = picture(catalogue.Pictures[example.Picture]);
-            plain.Add(new HeatmapTile(Number(example.Highest), image, null));
+            plain.Add(new HeatmapTile(example.Highest.ToString("g3", CultureInfo.InvariantCulture), image, null));
             if (catalogue.Layout is not null) maps.Add(new HeatmapTile("", image, catalogue.Map(example, geometry)));
         }
         return (plain, maps);

@@ -28,10 +28,20 @@ public static class ClipDrawing
     {
         ArgumentNullException.ThrowIfNull(clip);
         ArgumentNullException.ThrowIfNull(map);
+        return HeatmapPicture.Sheet([.. Shown(clip).Select(k => new HeatmapTile(Caption(clip, k), clip.Frames[k], map.AtFrame(k)))], Scaled(map, style), title: title);
+    }
+
+    /// <summary>The same frames with nothing over them: a map hides colours.</summary>
+    public static RgbImage Plain(Clip clip, int side)
+    {
+        ArgumentNullException.ThrowIfNull(clip);
+        return HeatmapPicture.Sheet([.. Shown(clip).Select(k => new HeatmapTile(Caption(clip, k), clip.Frames[k], null))], new HeatmapStyle { Side = side });
+    }
+
+    private static IEnumerable<int> Shown(Clip clip)
+    {
         var shown = Math.Min(MostTiles, clip.Frames.Count);
-        var tiles = Enumerable.Range(0, shown).Select(k => k * clip.Frames.Count / shown)
-            .Select(k => new HeatmapTile(Caption(clip, k), clip.Frames[k], map.AtFrame(k)));
-        return HeatmapPicture.Sheet([.. tiles], Scaled(map, style), title: title);
+        return Enumerable.Range(0, shown).Select(k => k * clip.Frames.Count / shown);
     }
 
     /// <summary>A frame's number and, where the video has a rate, its time.</summary>

@@ -17,7 +17,7 @@ public static class EvaluationPage
         page.Note($"{card.Architecture}, {card.Inputs} → {card.Features} features → {card.Outputs}{(card.Origin.HookName.Length > 0 ? $", at {card.Origin.HookName}" : "")}. Measured on {dataset}.");
         page.Section("Reconstruction").Table(["metric", .. report.Rows.Select(row => $"{row.Tokens} ({row.Count:n0} vectors)"), "meaning"],
             MetricDefinition.All.Select(IReadOnlyList<string> (metric) =>
-                [metric.Name, .. report.Rows.Select(row => Number(row[metric.Name])), metric.Formula + (metric.Source.Length > 0 ? $" ({metric.Source})" : "")]), endsInText: true);
+                [metric.Name, .. report.Rows.Select(row => Number(row[metric.Name])), metric.Formula + (metric.Source.Length > 0 ? $" ({metric.Source})" : "")]));
         page.Note("x is what was to be predicted, x̂ the prediction, e = x − x̂, z the features' activations; errors are in the activations' own units, squared where the formula says so. Names in _compat exist to be compared with published numbers.");
         Usage(page, report.Usage);
         Losses(page, result.Losses);

@@ -22,13 +22,15 @@ public static class MatrixPictures
     /// <param name="existing">Whether files that are there may be replaced.</param>
     /// <param name="origin">What the page says at its end about model, data and command.</param>
     /// <param name="more">Further parts of the page.</param>
+    /// <param name="first">Parts that come before the tables.</param>
     /// <returns>The files, the page first.</returns>
-    public static IReadOnlyList<string> Write(string folder, string heading, IReadOnlyList<string> notes, IReadOnlyList<Sheet> sheets, ExistingFile existing, string origin, Action<HtmlReport>? more = null)
+    public static IReadOnlyList<string> Write(string folder, string heading, IReadOnlyList<string> notes, IReadOnlyList<Sheet> sheets, ExistingFile existing, string origin, Action<HtmlReport>? more = null, Action<HtmlReport>? first = null)
     {
         ArgumentNullException.ThrowIfNull(notes);
         ArgumentNullException.ThrowIfNull(sheets);
         var report = new HtmlReport(heading);
         foreach (var note in notes) report.Note(note);
+        first?.Invoke(report);
         var files = new List<string> { Path.Combine(folder, "report.html") };
         foreach (var sheet in sheets)
         {
@@ -37,7 +39,7 @@ public static class MatrixPictures
             AtomicFile.WriteText(files[^1], svg, existing);
             files.Add(Path.Combine(folder, $"{sheet.Name}.png"));
             MatrixPicture.Draw(sheet.Values, sheet.Rows, sheet.Columns, sheet.Title, sheet.Unit).Save(files[^1], existing);
-            report.Section(sheet.Title).Drawing(svg, sheet.Unit);
+            report.Section(sheet.Title).Drawing(MatrixChart.Svg(sheet.Values, sheet.Rows, sheet.Columns, sheet.Title, sheet.Unit, titled: false));
         }
         more?.Invoke(report);
         if (origin.Length > 0) report.Section("Where this comes from").Note(origin);

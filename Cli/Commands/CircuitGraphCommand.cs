@@ -14,13 +14,13 @@ internal sealed partial class CircuitGraphCommand : Verb
     internal override string Name => "circuit graph";
 
     internal override string Description =>
-        "From transcoders of every block: the attribution graph of a picture, for circuit-tracer's viewer, as GraphML and SVG. From autoencoders: the circuit of features that clean and corrupted pictures differ in.\n"
+        "From transcoders of every block: the attribution graph of a picture, for circuit-tracer's viewer, as GraphML and SVG. From autoencoders, and from transcoders where --corrupt names pictures: the circuit of features that clean and corrupted pictures differ in.\n"
         + "Example: prisma circuit graph --model weights/demo/vit --sae weights/demo/sae --image scene.png --corrupt other.png --out graph";
 
     internal override void Fill(Command command, Terminal terminal)
     {
         var circuit = new CircuitOptions(command);
-        var saes = new Option<string[]>("--sae") { Required = true, HelpName = "FILE|FOLDER", AllowMultipleArgumentsPerToken = true, Description = "Transcoders, one for each block in order or one file with all, or autoencoders of different places" };
+        var saes = new Option<string[]>("--sae") { Required = true, HelpName = "FILE|FOLDER", AllowMultipleArgumentsPerToken = true, Description = "Transcoders, one for each block in order or one file with all, or autoencoders and transcoders of different places" };
         var coderOptions = new SaeOptions(command);
         var nodes = new Option<double?>("--nodes") { HelpName = "X", Description = "Attribution graph: the share of influence that nodes carry (0.8); feature circuit: the smallest effect of a node (0.1)" };
         var edges = new Option<double?>("--edges") { HelpName = "X", Description = "Attribution graph: the share that edges carry (0.98); feature circuit: the smallest weight of an edge (0.01)" };
@@ -35,7 +35,7 @@ internal sealed partial class CircuitGraphCommand : Verb
             List<ICoder> coders = [.. parsed.GetValue(saes)!.Select(path => Coders.LoadAny(path, coderOptions.Read(parsed)))];
             try
             {
-                return coders is [TranscoderSet or CrossLayerCoder] || coders.All(coder => coder is ISparseCoder { Card: { Reads: [var reads], Writes: [var writes] } } && reads != writes)
+                return coders is [TranscoderSet or CrossLayerCoder] || (!inputs.Paired && coders.All(coder => coder is ISparseCoder { Card: { Reads: [var reads], Writes: [var writes] } } && reads != writes))
                     ? Attribution(inputs, coders, new AttributionGraphOptions { MaxFeatures = parsed.GetValue(most) }, parsed.GetValue(nodes) ?? 0.8, parsed.GetValue(edges) ?? 0.98, parsed.GetValue(slug)!, [.. (parsed.GetValue(drive) ?? []).Select(Driven)], terminal)
                     : Features(inputs, coders, parsed.GetValue(nodes) ?? 0.1, parsed.GetValue(edges) ?? 0.01, terminal);
             }

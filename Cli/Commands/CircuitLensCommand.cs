@@ -33,7 +33,7 @@ internal sealed class CircuitLensCommand : Verb
             DirectParts Of(int picture) => parts[Array.IndexOf([.. classes.Distinct()], classes[picture])];
             if (inputs.Out is not null)
                 inputs.Draw($"What the layers of {inputs.Model.Card.Name} would answer", [lens is null ? "Logit lens: each layer's stream through the model's final norm and head." : "Tuned lens: each layer's stream translated, then through the model's final norm and head."], [],
-                    report => Page(report, inputs, reading, classes, Of));
+                    report => Page(report, inputs, reading, classes, Of), originals: false);
             if (inputs.Json)
                 terminal.Json(inputs.Pictures.Names.Select((name, k) => new
                 {

@@ -41,21 +41,31 @@ internal sealed class CircuitPatchCommand : Verb
             var table = parsed.GetValue(ablate) is { } kind
                 ? SiteAblation.Effects(inputs.Model, inputs.Clean, grid, inputs.Target, Ablation(kind), options: inputs.Options)
                 : ActivationPatching.Run(inputs.Model, inputs.Clean, inputs.Corrupt, grid, inputs.Target, way, inputs.Options);
-            return Show(inputs, table, terminal);
+            return Show(inputs, table, terminal, grid);
         });
     }
 
-    internal static int Show(CircuitInputs inputs, PatchTable table, Terminal terminal)
+    internal static int Show(CircuitInputs inputs, PatchTable table, Terminal terminal, PatchGrid? grid = null)
     {
         var shared = table.Donor.Count > 0;
         var values = shared ? table.Shares() : table.Changes();
         var unit = shared ? "share of the way from the changed run (0) to the giving run (1)" : $"change of {table.Target}";
-        inputs.Draw(table.Title, [$"Target: {table.Target}. {table.Before.Count} pictures, {table.Forwards:n0} passes of one picture."], [new MatrixPictures.Sheet("patching", table.Title, unit, values, table.RowLabels, table.ColumnLabels)]);
+        inputs.Draw(table.Title, [$"Target: {table.Target}. {(table.Before.Count == 1 ? "One picture" : $"{table.Before.Count} pictures")}, {table.Forwards:n0} passes of one picture."],
+            [new MatrixPictures.Sheet("patching", table.Title, unit, values, table.RowLabels, table.ColumnLabels)], report => OnPicture(report, inputs, grid, values, table.RowLabels, unit));
         if (inputs.Json)
             terminal.Json(new { table.Title, table.Target, unit, rows = table.RowLabels, columns = table.ColumnLabels, values = CircuitInputs.Rowwise(values), changes = CircuitInputs.Rowwise(table.Changes()), table.Before, table.Donor, table.Forwards });
         else
             Print(terminal, values, table.RowLabels, table.ColumnLabels, unit);
         return ExitCode.Good;
+    }
+
+    // A table of blocks and all tokens of a single picture, laid over it.
+    private static void OnPicture(HtmlReport report, CircuitInputs inputs, PatchGrid? grid, double[,] values, IReadOnlyList<string> rows, string unit)
+    {
+        if (grid?.Axes != PatchAxes.LayerToken || inputs.SeesClips || inputs.Clean.shape[0] != 1 || inputs.Model.LayoutOf(inputs.Clean) is not { } layout || layout.Tokens != values.GetLength(1)) return;
+        var (image, geometry) = (inputs.Pictures.Pictures[0], inputs.Pictures.Geometries[0]);
+        var maps = rows.Select((label, row) => new HeatmapTile(label, image, Heatmap.FromTokens([.. Enumerable.Range(0, layout.Tokens).Select(token => (float)values[row, token])], layout, geometry)));
+        report.Section("On the picture").Pictures([(HeatmapPicture.Sheet([new HeatmapTile("picture", image, null), .. maps], new HeatmapStyle { Side = 180, Label = unit }), layout.Prefix > 0 ? "The class token and registers have no place on it; the table has them." : "")]);
     }
 
     // The entries of largest magnitude: a table of blocks × tokens is wider than a terminal.
@@ -74,7 +84,8 @@ internal sealed class CircuitPatchCommand : Verb
         using var effects = AttributionPatching.Run(inputs.Model, inputs.Clean, inputs.Corrupt, [grid.Kind], inputs.Target, way, new AtpOptions { FixAttention = repair, DropGradients = repair && blocks > 1 });
         var (values, rows, columns) = effects.Table(grid.Kind, grid.Axes);
         var (title, unit) = ($"{grid.Kind.Name}: estimated effect of patching", $"change of {effects.Target}, to first order{(repair ? ", magnitude" : "")}");
-        inputs.Draw(title, [$"Target: {effects.Target}. {effects.Forwards:n0} passes of the batch."], [new MatrixPictures.Sheet("estimate", title, unit, values, rows, columns)]);
+        inputs.Draw(title, [$"Target: {effects.Target}. {effects.Forwards:n0} passes of the batch."], [new MatrixPictures.Sheet("estimate", title, unit, values, rows, columns)],
+            report => OnPicture(report, inputs, grid, values, rows, unit));
         if (inputs.Json) terminal.Json(new { title, effects.Target, unit, rows, columns, values = CircuitInputs.Rowwise(values), effects.Forwards });
         else Print(terminal, values, rows, columns, unit);
         return ExitCode.Good;

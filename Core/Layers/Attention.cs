@@ -75,6 +75,9 @@ public sealed class Attention : Module
     /// <summary>The output projection, [d, H·k].</summary>
     public Linear Out { get; }
 
+    /// <summary>The norm between what all heads read together and the output matrix; null where there is none.</summary>
+    public Norm? InnerNorm => _innerNorm;
+
     /// <summary>Whether a norm stands between what the heads read and the output matrix.</summary>
     public bool HasInnerNorm => _innerNorm is not null;
 

@@ -77,6 +77,18 @@ public sealed class CircuitLeaks
             var circuit = FeatureCircuits.Find(model, clean, corrupt, [first, last], options: new FeatureCircuitOptions { NodeThreshold = 0.01, Steps = 2 });
             FeatureCircuits.Keeping(model, clean, corrupt, [first, last], circuit.Nodes);
         },
+        ["circuit with a transcoder"] = (model, clean, corrupt) =>
+        {
+            using var first = FeatureTests.Coder(TokenScope.Patches);
+            using var second = GraphTests.Transcoder(1, 16, skips: true);
+            var circuit = FeatureCircuits.Find(model, clean, corrupt, [first, second], options: new FeatureCircuitOptions { NodeThreshold = 0.01, Steps = 2 });
+            FeatureCircuits.Keeping(model, clean, corrupt, [first, second], circuit.Nodes);
+        },
+        ["features pooled"] = (model, clean, _) =>
+        {
+            using var coder = FeatureTests.Coder(TokenScope.Patches);
+            PooledFeatures.Of(model, coder, clean, Pooling.Max).Dispose();
+        },
         ["graph"] = (model, clean, _) =>
         {
             using var first = GraphTests.Transcoder(0, 16);

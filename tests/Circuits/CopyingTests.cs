@@ -1,5 +1,6 @@
 using Prisma.Circuits;
 using Prisma.Core;
+using Prisma.Vision;
 using static TorchSharp.torch;
 
 namespace Prisma.Tests.Circuits;
@@ -157,5 +158,31 @@ public sealed class AltiTests
         foreach (var mlp in model.InBlocks<Mlp>()) mlp.Module.Out.Matrix.Value.zero_();
         var (alti, flow) = (AttributionMethod.Named("alti-logit").Explain(model, pictures, new ClassLogit(1)), AttributionMethod.Named("value-flow").Explain(model, pictures, new ClassLogit(1)));
         for (var k = 0; k < 2; k++) Close.Check($"picture {k}", tensor(alti[k].Heatmap.Values.ToArray()), tensor(flow[k].Heatmap.Values.ToArray()), 1e-6, 1e-4);
+    }
+
+    [Fact]
+    public void Heads_behind_a_norm_of_their_own_are_traced_with_its_scale_held()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new TimmEvaFamily().Tiny();
+        using var pictures = Tiny.Pictures(2);
+        var attentions = model.InBlocks<Attention>();
+        Assert.NotNull(attentions[1].Module.InnerNorm);
+        // Only the last block mixes, and the target is linear in its stream: a patch's value is what taking its values away from the heads takes away.
+        attentions[0].Module.Out.Matrix.Value.zero_();
+        foreach (var mlp in model.InBlocks<FeedForward>()) mlp.Module.Out.Matrix.Value.zero_();
+        using var generator = new Generator(3);
+        var direction = randn(16, generator: generator);
+        var target = new PlaceTarget(Site.ResidPost[1], value => value.select(1, 0).matmul(direction), "along a direction");
+        var maps = AttributionMethod.Named("alti-logit").Explain(model, pictures, target);
+        using var plain = model.Run(pictures, HookPlan.Empty.Keep(Site.Pattern[1], Site.V[1], Site.AttnInnerScale[1], Site.ResidPost[1]));
+        for (var patch = 0; patch < 16; patch++)
+        {
+            var token = 1 + patch;
+            var part = plain.Cache[Site.Pattern[1]].select(3, token).transpose(1, 2).unsqueeze(-1) * plain.Cache[Site.V[1]].narrow(1, token, 1);
+            using var without = model.Run(pictures, HookPlan.Empty.Keep(Site.ResidPost[1]).Edit(Site.Z[1], (z, _) => z - part).Edit(Site.AttnInnerScale[1], (_, site) => plain.Cache[site]));
+            var drop = (plain.Cache[Site.ResidPost[1]] - without.Cache[Site.ResidPost[1]]).select(1, 0).matmul(direction).data<float>().ToArray();
+            for (var k = 0; k < 2; k++) Assert.Equal(drop[k], maps[k].Heatmap.Values[patch], 1e-5);
+        }
     }
 }

@@ -51,6 +51,41 @@ public sealed class DirectTests
         }
     }
 
+    [Theory]
+    [InlineData("beit")]
+    [InlineData("timm_beit")]
+    [InlineData("timm_eva")]
+    public void Heads_are_told_apart_behind_layer_scales_and_norms(string family)
+    {
+        using var scope = NewDisposeScope();
+        using var model = Models.Catalog.Families.Single(one => one.Name == family).Tiny();
+        using var inputs = new TinyInput(model);
+        var input = inputs.Input;
+        var part = Assert.IsAssignableFrom<ILogitReadout>(model).ReadoutPart;
+        var heads = DirectAttribution.Heads(model, input, 2);
+        var layers = DirectAttribution.Layers(model, input, 2);
+        var sources = DirectAttribution.Sources(model, input, 2);
+        bool Held(HookPoint point) => point.Kind == Site.AttnInnerScale;
+        var (z, written) = (Site.Z[1].In(part), Site.AttnOut[1].In(part));
+        using var run = model.Run(input, HookPlan.Empty.Keep(written, Site.FinalScale.Only.In(part)).Keep(point => Held(point) || point.Site == written));
+        using var direction = LogitDirection.Of(model, run, input, 2);
+        for (var head = 0; head < 2; head++)
+        {
+            // What is gone where this head reads nothing and norms divide by what they divided by.
+            var plan = HookPlan.Empty.Keep(written).Edit(z, (value, _) => cat([.. Enumerable.Range(0, 2).Select(k => value.narrow(2, k, 1) * (k == head ? 0 : 1))], 2));
+            if (model.Points.Any(Held)) plan = plan.Edit(Held, (_, site) => run.Cache[site]);
+            using var without = model.Run(input, plan);
+            var byHand = direction.Of(run.Cache[written] - without.Cache[written]).data<float>().ToArray();
+            for (var k = 0; k < byHand.Length; k++)
+            {
+                Assert.Equal(byHand[k], heads.Values[heads.Labels.ToList().IndexOf($"L1H{head}")][k], 1e-5);
+                Assert.Equal(byHand[k], sources[1][head][k].sum().item<float>(), 1e-5);
+                Assert.Equal(heads.Logits[k], heads.Values.Sum(values => values[k]), 1e-3);
+                Assert.Equal(layers.Logits[k], layers.Values.Sum(values => values[k]), 1e-3);
+            }
+        }
+    }
+
     [Fact]
     public void Features_of_the_last_stream_and_the_rest_make_the_logit()
     {

@@ -212,6 +212,46 @@ public sealed class GraphTests
         Assert.NotEqual(all, none, 1e-3);
     }
 
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void Transcoders_stand_in_feature_circuits_with_their_skip_connections(bool skips)
+    {
+        using var scope = NewDisposeScope();
+        // Everything is linear, so what an early node does is what goes past the last MLP and what goes through it.
+        StreamModel Linear()
+        {
+            var model = new StreamModel(layers: 2, heads: 2, width: 8, classes: 3).Randomised(1);
+            foreach (var attention in model.Modules.OfType<Attention>()) attention.Qkv.Matrix.Value.narrow(0, 0, 16).zero_();
+            return model;
+        }
+        using var model = Linear();
+        using var silenced = Linear();
+        silenced.InBlocks<Mlp>()[1].Module.Out.Matrix.Value.zero_();
+        using var clean = StreamModel.Streams(2, 4, 8, 1);
+        using var corrupt = StreamModel.Streams(2, 4, 8, 2);
+        using var early = Stream(0);
+        using var late = Transcoder(1, skips: skips);
+        var options = new FeatureCircuitOptions { NodeThreshold = 0, EdgeThreshold = 0, NodesPerPlace = 100, Steps = 1 };
+        var circuit = FeatureCircuits.Find(model, clean, corrupt, [early, late], new ClassLogit(1), options);
+        var past = FeatureCircuits.Find(silenced, clean, corrupt, [early], new ClassLogit(1), options).Nodes.ToDictionary(node => node.Feature, node => node.Effect);
+        Assert.Equal([Site.ResidPost[0], Site.MlpOut[1]], circuit.Totals.Keys);
+        Assert.Equal(skips ? 1 : 0, circuit.Nodes.Count(node => node.IsSkip));
+        foreach (var node in circuit.Nodes.Where(node => node.Site == Site.ResidPost[0]))
+            Assert.Equal(node.Effect - past[node.Feature], circuit.Edges.Where(edge => edge.From == node).Sum(edge => edge.Weight), 2e-3);
+        // The nodes of the MLP together are all that it writes.
+        var patched = ActivationPatching.Run(model, clean, corrupt, new PatchGrid(Site.MlpOut, PatchAxes.Layer) { Layers = [1] }, new ClassLogit(1), PatchDirection.Noise);
+        Assert.Equal(patched.Change(0, 0), circuit.Totals[Site.MlpOut[1]], 1e-3);
+        var own = circuit.Nodes.Where(node => node.Site == Site.MlpOut[1]).ToList();
+        double Keeping(Func<FeatureNode, bool> which) => FeatureCircuits.Keeping(model, clean, corrupt, [late], [.. own.Where(which)], new ClassLogit(1));
+        var plain = model.Run(clean).select(1, 1).mean().item<float>();
+        Assert.Equal(plain, Keeping(_ => true), 1e-4);
+        Assert.Equal(plain + patched.Change(0, 0), Keeping(_ => false), 1e-3);
+        // With everything behind it linear, losing one node costs what the node does.
+        foreach (var lost in own.Where(node => node.Feature < 0 || node == own[0])) Assert.Equal(lost.Effect, Keeping(node => node != lost) - plain, 1e-3);
+        Assert.Contains("write", Assert.Throws<OptionsException>(() => FeatureCircuits.Find(model, clean, corrupt, [late, late], new ClassLogit(1), options)).Message, StringComparison.Ordinal);
+    }
+
     // What biases add is no edge; without them edges are all there is.
     private static void WithoutBiases(StreamModel model)
     {

@@ -97,6 +97,12 @@ public sealed class CircuitVerbTests : IDisposable
         Assert.NotEqual(Logits(0, "before"), Logits(0, "after"));
         Assert.Equal(Logits(1, "before"), Logits(1, "after"));
         Assert.Contains("L0/1+L1/2", File.ReadAllText(Path.Combine(_folder["graph"], "graph.json")), StringComparison.Ordinal);
+        // With a corrupted picture beside it, the same transcoders and an autoencoder make a circuit of features.
+        var circuit = Json(["circuit", "graph", "--sae", files[1], files[5], Path.Combine(Fixture.Root, "weights", "demo", "sae"), "--nodes", "0.001", "--edges", "0.0001", "--image", _clean, "--corrupt", _corrupt, "--out", _folder["features"]]);
+        Assert.Equal(["blocks.1.hook_mlp_out", "blocks.4.hook_resid_post", "blocks.5.hook_mlp_out"], circuit.GetProperty("more").GetProperty("totals").EnumerateArray().Select(total => total.GetProperty("place").GetString()));
+        Assert.Equal(2, circuit.GetProperty("nodes").EnumerateArray().Count(node => node.GetProperty("kind").GetString() == "skip"));
+        Assert.NotEqual(0, circuit.GetProperty("links").GetArrayLength());
+        Assert.Contains("what corrupting the node does", File.ReadAllText(Path.Combine(_folder["features"], "graph.svg")), StringComparison.Ordinal);
         var (code, errors, _) = VerbRun.Of(["circuit", "graph", "--model", s_model, "--sae", .. files, "--image", _clean, "--drive", "L0=2"]);
         Assert.Equal(2, code);
         Assert.Contains("--drive", errors, StringComparison.Ordinal);

@@ -30,7 +30,9 @@ public sealed class VideoVerbTests : IDisposable
         using var drawn = FrameSource.Open(_folder["maps/clip.rollout.mp4"]);
         Assert.Equal(16, drawn.Count);  // from the first to the last of the frames 0, 5, 10, 15
         Assert.True(File.Exists(_folder["maps/clip.integrated-gradients.png"]));
-        Assert.True(File.Exists(_folder["maps/report.html"]));
+        // The frames alone, then a sheet for each method.
+        Assert.Equal(3, File.ReadAllText(_folder["maps/report.html"]).Split("<img ").Length - 1);
+        Assert.Contains("without a map", File.ReadAllText(_folder["maps/report.html"]), StringComparison.Ordinal);
         Assert.Equal(2, VerbRun.Of("attribute", "--model", _model.Path, "--image", _folder["clip.mp4"], "--method", "rollout", "--out", _folder["maps"]).Code);
     }
 

@@ -126,6 +126,56 @@ public sealed class FamilyContracts
         Assert.True(Math.Abs(measured / predicted - 1) < 0.05, $"predicted {predicted:g4}, measured {measured:g4}");
     }
 
+    [Theory, MemberData(nameof(Families))]
+    public void Edits_that_change_nothing_leave_the_output_as_it_was(string name)
+    {
+        using var model = Tiny(name);
+        using var inputs = new TinyInput(model);
+        using var plain = model.Run(inputs.Input, HookPlan.Empty);
+        using (var cheap = model.Run(inputs.Input, HookPlan.Empty.Edit(point => !point.OnDemand, (value, _) => value)))
+            Assert.All(plain.Outputs, output => Assert.True(cheap.Outputs[output.Key].Equals(output.Value), $"{output.Key} changed by a bit"));
+        using var all = model.Run(inputs.Input, HookPlan.Empty.Edit(_ => true, (value, _) => value));
+        Assert.All(plain.Outputs, output => Close.Check(output.Key, all.Outputs[output.Key], output.Value));
+    }
+
+    [Theory, MemberData(nameof(Families))]
+    public void Examples_of_a_batch_do_not_see_each_other(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var model = Tiny(name);
+        using var inputs = new TinyInput(model);
+        using var together = model.Run(inputs.Input, HookPlan.Empty);
+        for (var k = 0; k < 2; k++)
+        {
+            var one = new ModelInput();
+            foreach (var (input, value) in inputs.Input) one.Add(input, value.narrow(0, k, 1));
+            using var alone = model.Run(one, HookPlan.Empty);
+            foreach (var (output, value) in together.Outputs)
+                if (!output.StartsWith("logits_per", StringComparison.Ordinal)) Close.Check($"{output} of example {k}", alone.Outputs[output][0], value[k], 1e-4);
+        }
+    }
+
+    [Theory, MemberData(nameof(Families))]
+    public void What_blocks_write_adds_up_to_the_stream_and_attention_rows_sum_to_one(string name)
+    {
+        using var scope = NewDisposeScope();
+        using var model = Tiny(name);
+        using var inputs = new TinyInput(model);
+        using var run = model.Run(inputs.Input, HookPlan.Empty.Keep(point => !point.OnDemand));
+        foreach (var site in run.Cache.Sites.Where(site => site.ToString().EndsWith("pattern", StringComparison.Ordinal)))
+            Assert.True((run.Cache[site].to(float64).sum(-1L) - 1).abs().max().item<double>() < 1e-5, $"{site}: rows do not sum to 1");
+        foreach (var before in run.Cache.Sites.Where(site => site.Kind == Site.ResidPre))
+        {
+            var (layer, part) = (before.Path.Layer, before.Path.Part);
+            Tensor? At(SiteKind kind) => run.Cache.Contains(kind[layer].In(part)) ? run.Cache[kind[layer].In(part)] : null;
+            if (At(Site.AttnOut) is not { } attention || At(Site.ResidPost) is not { } after) continue;
+            var (stream, mlp) = (run.Cache[before], At(Site.MlpOut));
+            if (At(Site.TemporalOut) is { } temporal) stream = cat([stream.narrow(1, 0, stream.shape[1] - temporal.shape[1]), stream.narrow(1, stream.shape[1] - temporal.shape[1], temporal.shape[1]) + temporal], 1);
+            if (At(Site.ResidMid) is { } middle) Close.Check($"{name}: {before} + attention", stream + attention, middle, 1e-4);
+            Close.Check($"{name}: {before} + attention + MLP", mlp is null ? stream + attention : stream + attention + mlp, after, 1e-4);
+        }
+    }
+
     private static Tensor Disturb(Tensor value)
     {
         using var generator = new Generator(3);

@@ -31,6 +31,19 @@ public sealed class DemoCircuitTests
     }
 
     [Fact]
+    public void Decoded_layers_name_more_shapes_towards_the_end()
+    {
+        using var scope = NewDisposeScope();
+        using var model = Models.Load(DemoWeights.Vit);
+        var scenes = SceneBatch.Draw(SceneSplit.Scoring, 5000, 60);
+        using var lens = LogitLens.Read(model, tensor(scenes.Pixels, [60, 3, Scene.Width, Scene.Width]));
+        var right = Enumerable.Range(0, lens.Layers.Count).Select(layer => lens.Logits[layer].select(1, 0).argmax(1).data<long>().ToArray().Zip(scenes.Labels).Count(pair => pair.First == pair.Second) / 60.0).ToList();
+        Assert.True(right[^1] > 0.9 && right[0] < 0.4, string.Join(", ", right));
+        Assert.All(right, share => Assert.True(share <= right[^1], string.Join(", ", right)));
+        Assert.True(right.Skip(right.Count / 2).Average() > right.Take(right.Count / 2).Average(), string.Join(", ", right));
+    }
+
+    [Fact]
     public void The_circuit_of_the_page_keeps_what_the_page_says()
     {
         using var scope = NewDisposeScope();

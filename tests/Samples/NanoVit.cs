@@ -45,14 +45,14 @@ public sealed class NanoVit : HookedModel
     private readonly LayerNorm _norm;
     private readonly Linear _head;
 
-    public NanoVit(NanoVitConfig config)
+    public NanoVit(NanoVitConfig config, string activation = "gelu")
     {
         var side = config.Image / config.Patch;
         _patch = Child("patch", new PatchEmbed(3, config.Width, config.Patch));
         _pos = Declare("pos_embed", 1, side * side, config.Width);
         _fullEmbed = Point(Site.FullEmbed);
         _blocks = [.. Enumerable.Range(0, config.Layers).Select(i => BlockChild($"blocks.{i}", i, new Block(
-            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads }), new Mlp(config.Width, config.Hidden, Activation.Named("gelu")), LayerNorm.With(1e-5), new BlockOptions { LayerScale = true })))];
+            new Attention(new AttentionOptions { Width = config.Width, Heads = config.Heads }), new Mlp(config.Width, config.Hidden, Activation.Named(activation)), LayerNorm.With(1e-5), new BlockOptions { LayerScale = true })))];
         _norm = Child("norm", new LayerNorm(config.Width, 1e-5, Site.FinalScale, Site.FinalNormalized));
         _lnFinal = Point(Site.LnFinal);
         _head = Child("head", new Linear(config.Width, config.Classes));
