@@ -9,7 +9,7 @@ public sealed record PainterSaeOptions
     public int Features { get; init; } = 96;
 
     /// <summary>Features that each cell keeps.</summary>
-    public int K { get; init; } = 3;
+    public int K { get; init; } = 4;
 
     /// <summary>Training steps of 1,024 cells.</summary>
     public int Steps { get; init; } = 1200;

@@ -15,8 +15,8 @@ internal sealed record TraitSwitch(IReadOnlyList<FeatureContrast> Features)
     /// <summary>The greatest number of features.</summary>
     public const int Most = 5;
 
-    /// <summary>How far they go. So few features are not all that says a word; pushed as far again they make up for the rest.</summary>
-    public const double Strength = 2;
+    /// <summary>How far they go. So few features are not all that says a word; pushed half as far again they make up for the rest. Chosen on captions of their own.</summary>
+    public const double Strength = 1.5;
 
     /// <summary>The features that differ most between two pictures from the same noise.</summary>
     /// <param name="intervention">The coders.</param>

@@ -13,7 +13,12 @@ public sealed class DemoDiffusionReport : IDisposable
     private const int Rows = 3, TopFeatures = 3;
     private const string ReportFile = "report.html";
 
-    private static readonly PictureTrait[] _switched = [PictureTrait.Colour];
+    // With the switch that is shown first.
+    private static readonly (PictureTrait Trait, int From, int To)[] _switched =
+    [
+        (PictureTrait.Colour, (int)ColourKind.Red, (int)ColourKind.Blue),
+        (PictureTrait.Shape, (int)ShapeKind.Circle, (int)ShapeKind.Star),
+    ];
 
     private readonly TextToImage _painter;
     private readonly PictureJudge _judge;
@@ -52,14 +57,19 @@ public sealed class DemoDiffusionReport : IDisposable
             + "Everything below was computed by this program in this run.");
         var scores = new List<SwitchScore>();
         var files = new List<string> { Path.Combine(folder, ReportFile) };
-        foreach (PictureTrait trait in _switched)
+        foreach (var (trait, from, to) in _switched)
         {
             _progress.Report($"switching the {Name(trait)} in {prompts} pictures, with its features and with random ones");
             scores.Add(trial.Score(trait, prompts, stop));
-            for (int row = 0; row < Rows; row++) files.Add(Draw(report, units, trait, row, folder));
+            for (int row = 0; row < Rows; row++)
+            {
+                CaptionedPicture picture = CaptionedPicture.Draw(SceneSplit.Scoring.Seed(row));
+                var (before, after) = row == 0 ? (from, to) : (picture[trait], SwitchTrial.Wanted(picture, trait, row));
+                files.Add(Draw(report, units, picture.With(trait, before), trait, after, row, folder));
+            }
         }
         report.Section("How often it works")
-            .Text($"In {prompts} pictures one trait is switched by at most {TraitSwitch.Most} features: those that differ most, from the same noise, between the caption and the caption with the other answer. They go twice as far as to what they are for the caption with the other answer; nothing else is touched. A classifier that was trained on drawn pictures says what "
+            .Text($"In {prompts} pictures one trait is switched by at most {TraitSwitch.Most} features: those that differ most, from the same noise, between the caption and the caption with the other answer. They go {TraitSwitch.Strength.ToString(CultureInfo.InvariantCulture)} times as far as to what they are for the caption with the other answer; nothing else is touched. A classifier that was trained on drawn pictures says what "
                 + "they show. Kept: of the other traits that the unchanged picture shows as captioned, those that stay. Random: as many features of the same blocks that add vectors as long to the same cells.")
             .Table(["trait", "painted as the caption says", "switched", "others kept", "random: switched", "random: others kept"], scores.Select(score => new[]
             {
@@ -79,17 +89,12 @@ public sealed class DemoDiffusionReport : IDisposable
         foreach (ISparseCoder coder in _coders.Values) coder.Dispose();
     }
 
-    private string Draw(HtmlReport report, IReadOnlyDictionary<HookSite, FeatureStatistics> units, PictureTrait trait, int row, string folder)
+    private string Draw(HtmlReport report, IReadOnlyDictionary<HookSite, FeatureStatistics> units, CaptionedPicture picture, PictureTrait trait, int to, int row, string folder)
     {
         using var scope = NewDisposeScope();
-        int answers = trait.Answers().Count;
-        // Red to blue first, then whatever the captions bring.
-        CaptionedPicture picture = CaptionedPicture.Draw(SceneSplit.Scoring, row, 1)[0];
-        if (row == 0) picture = picture.With(trait, 0);
-        int from = picture[trait], to = row > 0 ? (from + 1 + row) % answers : (int)ColourKind.Blue;
         using SwitchedPicture switched = SwitchedPicture.Paint(_painter, _intervention, units, picture.Caption, picture.With(trait, to).Caption, row);
         var style = new HeatmapStyle { Sampling = HeatmapSampling.Bilinear, Label = "activation, mean over the steps" };
-        string title = $"{trait.Answers()[from]} to {trait.Answers()[to]}";
+        string title = $"{trait.Answers()[picture[trait]]} to {trait.Answers()[to]}";
         RgbImage sheet = HeatmapPicture.Sheet([
             new("painted", switched.Original.Pictures[0], null),
             .. switched.Change.Features.Take(TopFeatures).Select(feature => Map(feature, feature.Effect < 0 ? switched.Original : switched.Edited)),
@@ -101,7 +106,7 @@ public sealed class DemoDiffusionReport : IDisposable
         sheet.Save(file, ExistingFile.Replace);
         report.Section($"{picture.Caption}: {title}")
             .Text($"The features, strongest first: {string.Join(", ", switched.Change.Features.Select(feature => $"{Short(feature.Site)}:{feature.Feature} {(feature.Effect < 0 ? "weaker" : "stronger")}"))}. Both pictures start from the same noise. The same at the command line, with the coders' folders behind --sae:")
-            .Text($"prisma intervene --model weights/demo/painter --steps {new DemoPainterOptions().PaintingSteps} --seed {row} --prompt \"{picture.Caption}\" --from \"{picture.With(trait, to).Caption}\" --push {TraitSwitch.Strength} "
+            .Text($"prisma intervene --model weights/demo/painter --steps {new DemoPainterOptions().PaintingSteps} --seed {row} --prompt \"{picture.Caption}\" --from \"{picture.With(trait, to).Caption}\" --push {TraitSwitch.Strength.ToString(CultureInfo.InvariantCulture)} "
                 + $"{string.Join(" ", switched.Change.Features.GroupBy(feature => feature.Site).Select(site => $"--transplant {Short(site.Key)}:{string.Join(",", site.Select(feature => feature.Feature))}"))} --sae … --out changed")
             .Pictures([(sheet, "painted; where the strongest of these features fire; the same with the features changed; with random features; the difference to the first")]);
         return file;
