@@ -12,6 +12,15 @@ public sealed record JudgeOptions
     /// <summary>Whether deletion and insertion curves are followed: two further sets of passes per picture and method.</summary>
     public bool Curves { get; init; }
 
+    /// <summary>
+    /// Whether ROAD, comprehensiveness, sufficiency and sensitivity-n are measured too: a curve, ten passes and some hundreds of passes per
+    /// picture and method.
+    /// </summary>
+    public bool Faithfulness { get; init; }
+
+    /// <summary>Random sets of each size for sensitivity-n.</summary>
+    public int Subsets { get; init; } = 100;
+
     /// <summary>Steps of the curves, at most.</summary>
     public int CurveSteps { get; init; } = 32;
 
