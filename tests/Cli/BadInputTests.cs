@@ -20,6 +20,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("Nearest: ", "sites", "--model", "{vit}", "--match", "blocks.77.*")]
     [InlineData("no JSON object", "sites", "--model", "{list}")]
     [InlineData("no class 99", "attribute", "--model", "{vit}", "--image", "{picture}", "--target", "class:99", "--out", "{out}")]
+    [InlineData("the costliest is rise", "attribute", "--model", "{vit}", "--image", "{picture}", "--method", "rise", "grad-cam", "--budget", "0.0001", "--out", "{out}")]
     [InlineData("with --sae", "attribute", "--model", "{vit}", "--image", "{picture}", "--target", "feature:blocks.4.hook_resid_post:3", "--out", "{out}")]
     [InlineData("no feature 4096", "attribute", "--model", "{vit}", "--sae", "{sae}", "--image", "{picture}", "--target", "feature:blocks.4.hook_resid_post:4096", "--out", "{out}")]
     [InlineData("was named, but", "attribute", "--model", "{vit}", "--sae", "{sae}", "--image", "{picture}", "--target", "feature:blocks.3.hook_resid_post:3", "--out", "{out}")]
