@@ -1,3 +1,5 @@
+using Prisma.Core;
+
 namespace Prisma.Circuits;
 
 /// <summary>How methods are judged.</summary>
@@ -26,4 +28,14 @@ public sealed record JudgeOptions
 
     /// <summary>Pictures explained in one pass.</summary>
     public int Batch { get; init; } = 16;
+
+    /// <summary>How many passes curves and faithfulness take for each picture and method, beside the method's own: for estimates of time.</summary>
+    public int Passes(TokenLayout layout)
+    {
+        ArgumentNullException.ThrowIfNull(layout);
+        // Each measure asks about the unchanged picture first.
+        var curve = Math.Min(CurveSteps, layout.GridTokens) + 2;
+        var sizes = (int)Math.Ceiling(Math.Log2(layout.GridTokens));
+        return (Curves ? 2 * curve : 0) + (Faithfulness ? curve + 11 + Subsets * sizes + 1 : 0);
+    }
 }

@@ -89,7 +89,7 @@ internal sealed class AttributeCommand : Verb
                 var (_, bytes) = Estimate.Probe(loaded, pixels, HookPlan.Empty.Keep(point => !point.OnDemand));
                 double Cost(AttributionMethod method) => seconds * pixels.shape[0] * method.Passes(layout, options);
                 foreach (var method in work.Where(method => method.Passes(layout, options) >= Many))
-                    terminal.Remark($"{method.Name} asks the model about each picture {method.Passes(layout, options):n0} times.");
+                    terminal.Remark($"{method.Name} asks the model some {method.Passes(layout, options):n0} times about each picture.");
                 work = WithinBudget(work, Cost, parsed.GetValue(budget), all, terminal);
                 Estimate.Say(terminal, work.Sum(Cost), bytes * options.Batch);
             }
@@ -140,10 +140,10 @@ internal sealed class AttributeCommand : Verb
         while (kept.Sum(cost) > budget)
         {
             if (!all || kept.Count == 1)
-                throw new OptionsException(string.Create(CultureInfo.InvariantCulture, $"This takes about {kept.Sum(cost):f0} s, more than --budget {budget:f0}. Raise it, or take fewer pictures or methods; the costliest is {kept.MaxBy(cost)!.Name}."));
+                throw new OptionsException(string.Create(CultureInfo.InvariantCulture, $"This takes about {kept.Sum(cost):f0} s, more than --budget {budget:g3}. Raise it, or take fewer pictures or methods; the costliest is {kept.MaxBy(cost)!.Name}."));
             var costliest = kept.MaxBy(cost)!;
             kept.Remove(costliest);
-            terminal.Remark(string.Create(CultureInfo.InvariantCulture, $"{costliest.Name} is left out: it takes about {cost(costliest):f0} s, and all methods together take more than --budget {budget:f0}."));
+            terminal.Remark(string.Create(CultureInfo.InvariantCulture, $"{costliest.Name} is left out: it takes about {cost(costliest):f0} s, and all methods together take more than --budget {budget:g3}."));
         }
         return kept;
     }

@@ -174,6 +174,8 @@ public sealed class JudgingTests
         var table = Judge.Table(scores);
         Assert.Contains("random (baseline)", table, StringComparison.Ordinal);
         Assert.Equal(scores.Count + 1, table.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        // Two curves of four steps; and ROAD, eleven passes, and 5 sets of one and of two patches, each after the picture itself.
+        Assert.Equal((12, 6 + 11 + 11), (new JudgeOptions { Curves = true }.Passes(s_grid), new JudgeOptions { Faithfulness = true, Subsets = 5 }.Passes(s_grid)));
         Assert.Throws<NotApplicableException>(() => Judge.Score(model, pictures, [AttributionMethod.Named("attention")]));
     }
 
