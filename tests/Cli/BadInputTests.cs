@@ -17,6 +17,7 @@ public sealed class BadInputTests : IDisposable
     [InlineData("There is no option '--colour'", "tokenize", "--model", "{tokenizer}", "--colour", "a cat")]
     [InlineData("--top 0", "classify", "--model", "{vit}", "--top", "0", "{picture}")]
     [InlineData("--threads -1", "demo", "--threads", "-1")]
+    [InlineData("--faithful belongs", "demo", "score", "--all", "--faithful")]
     [InlineData("Nearest: ", "sites", "--model", "{vit}", "--match", "blocks.77.*")]
     [InlineData("no JSON object", "sites", "--model", "{list}")]
     [InlineData("no class 99", "attribute", "--model", "{vit}", "--image", "{picture}", "--target", "class:99", "--out", "{out}")]
