@@ -57,7 +57,7 @@ public sealed record AttributionOptions
     /// <summary>By how many patches the window moves.</summary>
     public int Stride { get; init; } = 1;
 
-    /// <summary>Random copies that SmoothGrad and RISE average over; each method's own default where null.</summary>
+    /// <summary>Random copies that SmoothGrad and RISE average over, and channels that Score-CAM and Ablation-CAM ask about; each method's own default where null.</summary>
     public int? Samples { get; init; }
 
     /// <summary>Changed copies of a picture in one pass: memory against speed.</summary>

@@ -140,7 +140,8 @@ public sealed class AttributionTask
     /// <param name="target">Settled for one example.</param>
     /// <param name="copies">The number of pictures.</param>
     /// <param name="make">Pictures [count, C, H, W] from the first index and a count; disposed here.</param>
-    public double[] Scores(Target target, int copies, Func<int, int, Tensor> make)
+    /// <param name="plan">What is changed inside the model in the pass over the same pictures; null: nothing.</param>
+    public double[] Scores(Target target, int copies, Func<int, int, Tensor> make, Func<int, int, HookPlan>? plan = null)
     {
         ArgumentNullException.ThrowIfNull(target);
         ArgumentNullException.ThrowIfNull(make);
@@ -149,7 +150,7 @@ public sealed class AttributionTask
         {
             using var scope = NewDisposeScope();
             var count = Math.Min(Options.Batch, copies - first);
-            using var recording = Model.Run(With(make(first, count)), target.Ask(HookPlan.Empty));
+            using var recording = Model.Run(With(make(first, count)), target.Ask(plan?.Invoke(first, count) ?? HookPlan.Empty));
             var values = Numbers.Of(target.Of(recording));
             for (var k = 0; k < count; k++) scores[first + k] = values[k];
         }

@@ -7,7 +7,7 @@ namespace Prisma.Circuits;
 
 /// <summary>
 /// Judges attribution methods on pictures whose objects are known: energy on the target against the other objects, pointing game, and,
-/// where asked, deletion and insertion. Baselines are judged in the same way.
+/// where asked, deletion, insertion and other measures of faithfulness. Baselines are judged in the same way.
 /// </summary>
 public static class Judge
 {
@@ -61,17 +61,26 @@ public static class Judge
     public static string Table(IReadOnlyList<MethodScore> scores)
     {
         ArgumentNullException.ThrowIfNull(scores);
-        var curves = scores.Any(score => score.Deletion is not null);
+        List<(string Name, Func<MethodScore, double?> Of)> measures = [.. s_measures.Where(measure => scores.Any(score => measure.Of(score) is not null))];
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{"method",-28} {"energy on target",18} {"area",7} {"ratio",6} {"of picture",11} {"area",7} {"pointing",9} {"or near",8}");
-        text.Append(curves ? $" {"deletion",9} {"insertion",10}\n" : "\n");
+        foreach (var (name, _) in measures) text.Append(' ').Append(name);
+        text.Append('\n');
         foreach (var score in scores.OrderBy(score => score.IsBaseline).ThenByDescending(score => score.EnergyAmongObjects))
         {
             text.Append(CultureInfo.InvariantCulture, $"{score.Method + (score.IsBaseline ? " (baseline)" : score.UsesTarget ? "" : " (any target)"),-28} {score.EnergyAmongObjects,10:P1} ± {score.EnergyError,5:P1} {score.AreaAmongObjects,7:P1} {score.Ratio,6:F2} {score.EnergyOfPicture,11:P1} {score.AreaOfPicture,7:P1} {score.Pointing,9:P1} {score.PointingNear,8:P1}");
-            text.Append(curves ? string.Create(CultureInfo.InvariantCulture, $" {score.Deletion,9:F3} {score.Insertion,10:F3}\n") : "\n");
+            foreach (var (name, of) in measures) text.Append(' ').Append((of(score)?.ToString("F3", CultureInfo.InvariantCulture) ?? "").PadLeft(name.Length));
+            text.Append('\n');
         }
         return text.ToString();
     }
+
+    // Names as wide as their columns.
+    private static readonly (string Name, Func<MethodScore, double?> Of)[] s_measures =
+    [
+        (" deletion", score => score.Deletion), (" insertion", score => score.Insertion), ("    ROAD", score => score.Road),
+        ("comprehensive", score => score.Comprehensiveness), ("sufficient", score => score.Sufficiency), ("sensitivity-n", score => score.SensitivityN),
+    ];
 
     private static IEnumerable<IReadOnlyList<JudgedPicture>> Batches(IReadOnlyList<JudgedPicture> pictures, int size) =>
         pictures.Chunk(pictures.Select(picture => picture.Target?.ReadsAt).Distinct().Count() == 1 ? size : 1);
@@ -88,14 +97,20 @@ public static class Judge
         var maps = method.Explain(model, pixels, Targets(model, batch), options.Attribution with { Geometries = geometries });
         return [.. batch.Select((picture, k) =>
         {
-            var map = maps[k].Heatmap;
-            var (deletion, insertion) = options.Curves
-                ? (PerturbationCurve.Deletion(model, pixels.narrow(0, k, 1), map, picture.Target, options.CurveSteps).Area,
-                    PerturbationCurve.Insertion(model, pixels.narrow(0, k, 1), map, picture.Target, options.CurveSteps).Area)
-                : ((double?)null, (double?)null);
+            var (map, one) = (maps[k].Heatmap, pixels.narrow(0, k, 1));
+            double? Where(bool asked, Func<double> measure) => asked ? measure() : null;
+            var faithful = options.Faithfulness ? Faithfulness.Of(model, one, map, picture.Target) : null;
             var tolerance = options.Tolerance ?? PointingGame.UsualTolerance(map.Geometry.OriginalWidth, map.Geometry.OriginalHeight);
             return new Result(EnergyScore.Of(map, picture.TargetMask, picture.OthersMask), PointingGame.Hits(map, picture.TargetMask),
-                PointingGame.Hits(map, picture.TargetMask, tolerance), deletion, insertion);
+                PointingGame.Hits(map, picture.TargetMask, tolerance))
+            {
+                Deletion = Where(options.Curves, () => PerturbationCurve.Deletion(model, one, map, picture.Target, options.CurveSteps).Area),
+                Insertion = Where(options.Curves, () => PerturbationCurve.Insertion(model, one, map, picture.Target, options.CurveSteps).Area),
+                Road = Where(options.Faithfulness, () => PerturbationCurve.Road(model, one, map, picture.Target, options.CurveSteps, seed: options.Attribution.Seed).Area),
+                Comprehensiveness = faithful?.Comprehensiveness,
+                Sufficiency = faithful?.Sufficiency,
+                SensitivityN = Where(options.Faithfulness, () => Circuits.SensitivityN.Of(model, one, map, picture.Target, options.Subsets, seed: (int)options.Attribution.Seed).Mean),
+            };
         })];
     }
 
@@ -118,8 +133,20 @@ public static class Judge
             PointingNear = results.Average(result => result.Near ? 1.0 : 0),
             Deletion = results.Average(result => result.Deletion),
             Insertion = results.Average(result => result.Insertion),
+            Road = results.Average(result => result.Road),
+            Comprehensiveness = results.Average(result => result.Comprehensiveness),
+            Sufficiency = results.Average(result => result.Sufficiency),
+            SensitivityN = results.Average(result => result.SensitivityN),
         };
     }
 
-    private sealed record Result(EnergyScore Energy, bool Hit, bool Near, double? Deletion, double? Insertion);
+    private sealed record Result(EnergyScore Energy, bool Hit, bool Near)
+    {
+        internal double? Deletion { get; init; }
+        internal double? Insertion { get; init; }
+        internal double? Road { get; init; }
+        internal double? Comprehensiveness { get; init; }
+        internal double? Sufficiency { get; init; }
+        internal double? SensitivityN { get; init; }
+    }
 }

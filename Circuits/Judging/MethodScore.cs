@@ -42,6 +42,18 @@ public sealed record MethodScore
     /// <summary>Area under the insertion curve; null where curves were not asked for.</summary>
     public double? Insertion { get; init; }
 
+    /// <summary>Area under the curve of ROAD, see <see cref="PerturbationCurve.Road"/>; null where faithfulness was not asked for.</summary>
+    public double? Road { get; init; }
+
+    /// <summary>See <see cref="Faithfulness"/>; null where faithfulness was not asked for.</summary>
+    public double? Comprehensiveness { get; init; }
+
+    /// <summary>See <see cref="Faithfulness"/>; null where faithfulness was not asked for.</summary>
+    public double? Sufficiency { get; init; }
+
+    /// <summary>See <see cref="Circuits.SensitivityN"/>, the mean over sizes; null where faithfulness was not asked for.</summary>
+    public double? SensitivityN { get; init; }
+
     /// <summary>How many times its area's share of the objects' energy the target gets.</summary>
     public double Ratio => EnergyAmongObjects / AreaAmongObjects;
 
@@ -73,6 +85,10 @@ public sealed record MethodScore
             PointingNear = Mean(score => score.PointingNear),
             Deletion = Known(score => score.Deletion),
             Insertion = Known(score => score.Insertion),
+            Road = Known(score => score.Road),
+            Comprehensiveness = Known(score => score.Comprehensiveness),
+            Sufficiency = Known(score => score.Sufficiency),
+            SensitivityN = Known(score => score.SensitivityN),
         };
     }
 }

@@ -27,8 +27,7 @@ public sealed record PerturbationCurve(IReadOnlyList<double> Scores)
     public static PerturbationCurve Deletion(HookedModel model, Tensor pixels, Heatmap map, Target? target = null, int steps = 64, int batch = 32)
     {
         ArgumentNullException.ThrowIfNull(pixels);
-        using var scope = NewDisposeScope();
-        return Follow(model, pixels, pixels, pixels.zeros_like(), map, target, steps, batch);
+        return Follow(model, pixels, map, target, steps, batch, removed => pixels - pixels * removed);
     }
 
     /// <summary>Puts patches back into a blurred picture; parameters as for <see cref="Deletion"/>.</summary>
@@ -36,36 +35,36 @@ public sealed record PerturbationCurve(IReadOnlyList<double> Scores)
     {
         ArgumentNullException.ThrowIfNull(pixels);
         using var scope = NewDisposeScope();
-        return Follow(model, pixels, Fill.Blurred(pixels, BlurSigma, BlurRadius), pixels, map, target, steps, batch);
+        var blurred = Fill.Blurred(pixels, BlurSigma, BlurRadius);
+        return Follow(model, pixels, map, target, steps, batch, shown => blurred + (pixels - blurred) * shown);
     }
 
-    private static PerturbationCurve Follow(HookedModel model, Tensor pixels, Tensor from, Tensor to, Heatmap map, Target? target, int steps, int batch)
+    /// <summary>
+    /// ROAD (Rong et al. 2022): removes patches and makes their pixels up from what lies around them, with a little noise, so that the shape of
+    /// the hole gives nothing away; parameters as for <see cref="Deletion"/>.
+    /// </summary>
+    /// <param name="model">The model.</param>
+    /// <param name="pixels">One picture [1, C, H, W]. Borrowed.</param>
+    /// <param name="map">Its map.</param>
+    /// <param name="target">Null: the class that the model chose. Logits are followed as probabilities.</param>
+    /// <param name="steps">At most this many steps.</param>
+    /// <param name="batch">Pictures in one pass.</param>
+    /// <param name="seed">Of the noise.</param>
+    public static PerturbationCurve Road(HookedModel model, Tensor pixels, Heatmap map, Target? target = null, int steps = 64, int batch = 32, long seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(pixels);
+        using var scope = NewDisposeScope();
+        using var generator = new Generator((ulong)seed);
+        var noise = randn([.. pixels.shape], generator: generator).to(pixels.dtype, pixels.device);
+        return Follow(model, pixels, map, target, steps, batch, removed => NeighbourFill.Of(pixels, removed, noise));
+    }
+
+    private static PerturbationCurve Follow(HookedModel model, Tensor pixels, Heatmap map, Target? target, int steps, int batch, Func<Tensor, Tensor> make)
     {
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(map);
-        if (pixels.dim() != 4 || pixels.shape[0] != 1) throw new ShapeException($"A curve follows one picture [1, C, H, W]; got [{string.Join(", ", pixels.shape)}].");
-        if (steps < 1 || batch < 1) throw new OptionsException($"Curves need at least one step and a batch of at least one; got {steps} and {batch}.");
-        if (map.Layout.Frames != 1) throw new NotApplicableException("Deletion and insertion work on single pictures, not on videos.");
-        var task = new AttributionTask("Curves", model, pixels, (target ?? new ChosenClass(model.Card.Labels)).ForCurves, new AttributionOptions { Batch = batch });
-        var settled = task.Settle()[0].Target;
-        var order = Order(map);
-        var count = Math.Min(steps, order.Length);
-        var scores = task.Scores(settled, count + 1, (first, number) =>
-        {
-            using var scope = NewDisposeScope();
-            var masks = new float[number * order.Length];
-            for (var k = 0; k < number; k++)
-                foreach (var place in order.AsSpan(0, (int)((long)(first + k) * order.Length / count))) masks[k * order.Length + place] = 1;
-            var changed = PatchSums.Spread(tensor(masks, [number, order.Length]).to(pixels.dtype, pixels.device), map.Layout, pixels.shape[2], pixels.shape[3]);
-            return (from + (to - from) * changed).MoveToOuterDisposeScope();
-        });
-        return new PerturbationCurve(scores);
-    }
-
-    // Most important first; of equal values, the earlier place.
-    private static int[] Order(Heatmap map)
-    {
-        var values = map.Values.ToArray();
-        return [.. Enumerable.Range(0, values.Length).OrderByDescending(place => values[place]).ThenBy(place => place)];
+        if (steps < 1) throw new OptionsException($"Curves need at least one step; got {steps}.");
+        var patches = new ChangedPatches("Curves", model, pixels, map, (target ?? new ChosenClass(model.Card.Labels)).ForCurves, batch);
+        var (order, count) = (patches.Order, Math.Min(steps, patches.Order.Length));
+        return new PerturbationCurve(patches.Scores(count + 1, k => order.Take((int)((long)k * order.Length / count)), make));
     }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Globalization;
 using Prisma.Circuits;
 using Prisma.Core;
 using Prisma.Sae;
@@ -12,6 +13,9 @@ namespace Prisma.Cli.Commands;
 internal sealed class AttributeCommand : Verb
 {
     private const string FeatureMethod = "feature-gradient";
+
+    // From so many passes on a method's number is told.
+    private const int Many = 200;
 
     internal override string Name => "attribute";
 
@@ -39,6 +43,8 @@ internal sealed class AttributeCommand : Verb
         var steps = Common.Count(command, "--steps", 50, "Steps of integrated gradients");
         var output = Common.Out(command, "The folder for the pictures");
         var batch = Common.Count(command, "--batch", 16, "Changed copies of a picture in one pass");
+        var budget = new Option<double>("--budget") { HelpName = "SECONDS", DefaultValueFactory = _ => 600, Description = "Refuse work that is estimated to take longer; --method all leaves out its costliest methods instead" };
+        command.Options.Add(budget);
         var device = Common.Device(command);
         var seed = Common.Seed(command);
         var threads = Common.Threads(command);
@@ -73,7 +79,7 @@ internal sealed class AttributeCommand : Verb
             };
             var chosen = parsed.GetValue(methods)!;
             var all = chosen is ["all"];
-            var work = all ? [.. AttributionMethod.All.Where(method => !method.IsBaseline)] : chosen.Select(name => name == FeatureMethod ? OfFeatures(coder) : AttributionMethod.Named(name)).ToList();
+            var work = all ? AttributionMethod.All.Where(method => !method.IsBaseline).ToList() : chosen.Select(name => name == FeatureMethod ? OfFeatures(coder) : AttributionMethod.Named(name)).ToList();
             options.Check();
             // A target that the model does not have is found here and not behind the first methods.
             using (var plain = loaded.Run(pixels, wanted.Ask(HookPlan.Empty))) wanted.Of(plain).Dispose();
@@ -81,7 +87,11 @@ internal sealed class AttributeCommand : Verb
             {
                 var (seconds, _) = Estimate.Probe(loaded, pixels, HookPlan.Empty);
                 var (_, bytes) = Estimate.Probe(loaded, pixels, HookPlan.Empty.Keep(point => !point.OnDemand));
-                Estimate.Say(terminal, seconds * pixels.shape[0] * work.Sum(method => method.Passes(layout, options)), bytes * options.Batch);
+                double Cost(AttributionMethod method) => seconds * pixels.shape[0] * method.Passes(layout, options);
+                foreach (var method in work.Where(method => method.Passes(layout, options) >= Many))
+                    terminal.Remark($"{method.Name} asks the model some {method.Passes(layout, options):n0} times about each picture.");
+                work = WithinBudget(work, Cost, parsed.GetValue(budget), all, terminal);
+                Estimate.Say(terminal, work.Sum(Cost), bytes * options.Batch);
             }
             var maps = new List<IReadOnlyList<AttributionMap>>();
             foreach (var method in work)
@@ -121,6 +131,21 @@ internal sealed class AttributeCommand : Verb
                 foreach (var file in files) terminal.Line(file);
             return ExitCode.Good;
         });
+    }
+
+    // All of what was named, or an error; of "all", what the budget has room for when the costliest are left out.
+    private static List<AttributionMethod> WithinBudget(List<AttributionMethod> work, Func<AttributionMethod, double> cost, double budget, bool all, Terminal terminal)
+    {
+        var kept = work.ToList();
+        while (kept.Sum(cost) > budget)
+        {
+            if (!all || kept.Count == 1)
+                throw new OptionsException(string.Create(CultureInfo.InvariantCulture, $"This takes about {kept.Sum(cost):f0} s, more than --budget {budget:g3}. Raise it, or take fewer pictures or methods; the costliest is {kept.MaxBy(cost)!.Name}."));
+            var costliest = kept.MaxBy(cost)!;
+            kept.Remove(costliest);
+            terminal.Remark(string.Create(CultureInfo.InvariantCulture, $"{costliest.Name} is left out: it takes about {cost(costliest):f0} s, and all methods together take more than --budget {budget:g3}."));
+        }
+        return kept;
     }
 
     private static FeatureGradient OfFeatures(ISparseCoder? coder) => new(coder ?? throw new OptionsException($"--method {FeatureMethod} needs a coder: --sae."));

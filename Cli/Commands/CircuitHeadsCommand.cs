@@ -11,7 +11,7 @@ internal sealed class CircuitHeadsCommand : Verb
     internal override string Name => "circuit heads";
 
     internal override string Description =>
-        "Measures what every attention head looks at on pictures and names its kind; of a model of clips, at which time it looks (previous-frame heads, same-place heads). --composition shows which heads can read each other.\n"
+        "Measures what every attention head looks at on pictures and names its kind, and finds patches of unusual norm, which act as registers (attention sinks); of a model of clips, at which time it looks (previous-frame heads, same-place heads). --composition shows which heads can read each other.\n"
         + "Example: prisma circuit heads --model weights/demo/vit --image pictures --out heads\nExample: prisma circuit heads --model weights/demo/video --image clips";
 
     internal override void Fill(Command command, Terminal terminal)
@@ -23,7 +23,7 @@ internal sealed class CircuitHeadsCommand : Verb
         {
             using var scope = NewDisposeScope();
             using var inputs = circuit.Open(parsed, terminal, asks: false);
-            inputs.Spend(inputs.Clean.shape[0]);
+            inputs.Spend(inputs.Clean.shape[0] * (inputs.SeesClips ? 1 : 2));
             var batches = inputs.Batches(inputs.Clean);
             if (inputs.SeesClips)
             {
@@ -33,6 +33,7 @@ internal sealed class CircuitHeadsCommand : Verb
                 return ExitCode.Good;
             }
             var heads = HeadProfiles.Measure(inputs.Model, batches);
+            var outliers = OutlierTokens.Measure(inputs.Model, inputs.Batches(inputs.Clean));
             Show(inputs, terminal, "pictures", HeadKinds.Rules, Measures, parsed.GetValue(composition), [.. heads.Select(head => (head.Layer, head.Head, head.Kind, head))],
                 (head, copying) => new
                 {
@@ -52,7 +53,7 @@ internal sealed class CircuitHeadsCommand : Verb
                     head.Sink,
                     head.Positional,
                     copying,
-                });
+                }, outliers);
             if (inputs.Out is { } folder)
             {
                 var page = Path.Combine(folder, "attention.html");
@@ -64,7 +65,7 @@ internal sealed class CircuitHeadsCommand : Verb
     }
 
     private static void Show<T>(CircuitInputs inputs, Terminal terminal, string what, IReadOnlyList<(string Kind, string Rule)> rules, (string Name, string Unit, Func<T, double> Of)[] measures, bool composes,
-        IReadOnlyList<(int Layer, int Head, string Kind, T Profile)> heads, Func<T, double, object> json)
+        IReadOnlyList<(int Layer, int Head, string Kind, T Profile)> heads, Func<T, double, object> json, IReadOnlyList<BlockOutliers>? outliers = null)
     {
         var copying = CopyingScores.Of(inputs.Model).ToDictionary(one => (one.Layer, one.Head), one => one.Score);
         var composed = composes ? Enum.GetValues<CompositionKind>().Select(kind => (Kind: kind, Found: Composition.Of(inputs.Model, kind))).ToList() : [];
@@ -76,16 +77,35 @@ internal sealed class CircuitHeadsCommand : Verb
         string[] headings = ["head", .. measures.Select(measure => measure.Name), "copying", "kind"];
         List<string[]> rows = [.. heads.Select(head => (string[])[$"L{head.Layer}H{head.Head}", .. measures.Select(measure => $"{measure.Of(head.Profile):f3}"), $"{Copies(head):f3}", head.Kind])];
         inputs.Draw($"Heads of {inputs.Model.Card.Name}", [$"{inputs.Clean.shape[0]} {what}. Kinds, first rule that fits: {string.Join("; ", rules.Select(rule => $"{rule.Kind}: {rule.Rule}"))}."], sheets,
-            report => report.Section("Kinds").Table(headings, rows));
+            report =>
+            {
+                report.Section("Kinds").Table(headings, rows);
+                if (outliers is not null) report.Section("Patches of unusual norm").Table(OutlierHeadings, outliers.Select(OutlierRow));
+            });
         if (inputs.Json)
             terminal.Json(new
             {
                 heads = heads.Select(head => json(head.Profile, Copies(head))),
                 composition = composed.Select(one => new { by = $"{one.Kind}", one.Found.Heads, one.Found.Baseline, scores = CircuitInputs.Rowwise(one.Found.Scores) }),
+                outliers,
             });
         else
+        {
             terminal.Table(headings, rows);
+            if (outliers is null) return;
+            if (outliers.Any(block => block.Tokens.Count > 0)) terminal.Table(OutlierHeadings, outliers.Select(OutlierRow));
+            else terminal.Line("No patch has an unusual norm in any block.");
+        }
     }
+
+    private static readonly string[] OutlierHeadings = ["block", "unusual patches", "median norm", "counts above", "attention to them", "to others", "cosine with class token", "of others", "most often at"];
+
+    private static string[] OutlierRow(BlockOutliers block) =>
+    [
+        $"{block.Layer}", $"{block.Tokens.Count} of {block.Patches} ({block.Share:p2})", $"{block.Median:f2}", $"{block.Threshold:f2}",
+        $"{block.Attention:f4}", $"{block.UsualAttention:f4}", $"{block.Cosine:f2}", $"{block.UsualCosine:f2}",
+        string.Join(", ", block.Tokens.GroupBy(token => (token.Row, token.Column)).OrderByDescending(place => place.Count()).Take(3).Select(place => $"row {place.Key.Row}, column {place.Key.Column}")),
+    ];
 
     private static readonly (string Name, string Unit, Func<HeadProfile, double> Of)[] Measures =
     [

@@ -22,6 +22,8 @@ internal sealed class DemoScoreCommand : Verb
         var passes = new Option<int>("--passes") { DefaultValueFactory = _ => defaults.MostPasses, Description = "Leaves out methods that take more passes than this for a picture; a gradient counts as three" };
         var methods = new Option<string[]>("--method") { HelpName = "NAME", Description = "Only these methods (repeatable)" };
         foreach (var option in new Option[] { scenes, choosing, wrong, passes, methods }) command.Options.Add(option);
+        var faithful = new Option<bool>("--faithful") { Description = "Also what the model answers without the patches that a map names: deletion, insertion, ROAD, comprehensiveness, sufficiency, sensitivity-n (take few scenes)" };
+        command.Options.Add(faithful);
         var all = new Option<bool>("--all") { Description = "Every method, slow ones and those on the demo's sparse autoencoder too, on scenes as they come, with the randomisation check" };
         command.Options.Add(all);
         var output = new Option<string?>("--out") { HelpName = "FILE", Description = "With --all: write the table as a Markdown page" };
@@ -34,6 +36,7 @@ internal sealed class DemoScoreCommand : Verb
             Common.UseThreads(parsed.GetValue(threads));
             if (parsed.GetValue(all))
             {
+                if (parsed.GetValue(faithful)) throw new OptionsException("--faithful belongs to the contest, not to the study of --all; name one of them.");
                 string? file = parsed.GetValue(output);
                 if (file is not null) AtomicFile.CheckTarget(file, Common.Existing(parsed.GetValue(force)));
                 var sizes = new AttributionStudyOptions { Scenes = parsed.GetValue(scenes) };
@@ -50,6 +53,7 @@ internal sealed class DemoScoreCommand : Verb
                 Choosing = chosen,
                 ChoosingWrong = chosen / 10,
                 MostPasses = parsed.GetValue(passes),
+                Faithful = parsed.GetValue(faithful),
                 Methods = parsed.GetValue(methods) is { Length: > 0 } named ? named : null,
             };
             using var demo = new DemoReport(options, DemoCommand.Progress(terminal));

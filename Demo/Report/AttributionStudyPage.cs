@@ -25,7 +25,7 @@ public static class AttributionStudyPage
         Line($"- **energy on it**: share of the map's positive values on objects that lies on the right one (± standard error); its share of the objects' area is {area.AreaAmongObjects:P1}. **of picture**: share of all positive values; its area's share is {area.AreaOfPicture:P1}.");
         Line($"- **pointing**: share of scenes where the map's highest pixel lies on the object itself; **within 4 px**: or so near. That is the pointing game's usual tolerance, 15 pixels on pictures of 224, and half a patch here: the highest pixel of a map is always the middle of a patch of 8 pixels.");
         Line($"- **classifier, upper half, all shuffled**: rank correlation with the map of the trained model, mean over {study.Options.Randomised} scenes, after the weights down to there were shuffled. {StudiedMethod.Criterion}");
-        Line($"- **passes**: for one picture; a differentiated one counts as three. Integrated gradients take {study.Options.Steps} steps, RISE {study.Options.MostSamples} masks.");
+        Line($"- **passes**: for one picture; a differentiated one counts as three. Integrated gradients take {study.Options.Steps} steps, RISE {study.Options.MostSamples} masks, Score-CAM and Ablation-CAM {study.Options.MostSamples} channels.");
         Line($"");
         Line($"`{study.Best}` was chosen on {study.Options.Choosing} other scenes (most energy on the object, among methods that explain a class and take at most {study.Options.MostPasses} passes). Here it puts {best.EnergyAmongObjects:P1} of the energy on the right object and points at it in {best.PointingNear:P1} of the scenes ({best.Pointing:P1} without tolerance).");
         Line($"");

@@ -35,6 +35,9 @@ public sealed record DemoOptions
     /// <summary>Whether every method that takes part is scored on all scenes, not only the best one and a few for comparison.</summary>
     public bool EveryMethod { get; init; }
 
+    /// <summary>Whether methods are also scored by what the model answers without the patches that they name; takes hundreds of passes for each question.</summary>
+    public bool Faithful { get; init; }
+
     /// <summary>Reports every fault at once.</summary>
     /// <exception cref="OptionsException">Some option is out of range.</exception>
     public void Validate()

@@ -17,6 +17,9 @@ public sealed record HeatmapContest(string Best, ContestScenes ChosenOn, Contest
     IReadOnlyList<string> LeftOut)
 {
     private const int Batch = 50;
+
+    // Of sensitivity-n, of each size: over many pictures fewer do than the published 100.
+    private const int Subsets = 20;
     private const string OfChosen = "chosen class";
 
     /// <summary>The method that the choosing scenes would have named over all kinds of question, contrasts included.</summary>
@@ -42,7 +45,8 @@ public sealed record HeatmapContest(string Best, ContestScenes ChosenOn, Contest
         var first = Score(model, choosing, entrants, "choosing", second, judging, progress, stop);
         var best = Judge.Best(first.Single(table => table.Question == OfChosen).Scores).Method;
         var methods = entrants.Where(method => options.EveryMethod || method.Name == best || method.IsBaseline || Shown.Contains(method.Name)).ToList();
-        return new HeatmapContest(best, chosenOn, scoredOn, first, Score(model, scoring, methods, "scoring", second, judging, progress, stop),
+        var thorough = judging with { Curves = options.Faithful, Faithfulness = options.Faithful, Subsets = Subsets };
+        return new HeatmapContest(best, chosenOn, scoredOn, first, Score(model, scoring, methods, "scoring", second, thorough, progress, stop),
             [.. asked.Except(entrants).Select(method => method.Name)]);
     }
 
@@ -53,7 +57,7 @@ public sealed record HeatmapContest(string Best, ContestScenes ChosenOn, Contest
         double passTime, JudgeOptions judging, IProgress<string> progress, CancellationToken stop)
     {
         var (all, layout) = (questions.Sum(question => question.Pictures.Count), model.LayoutOf(questions[0].Pictures[0].Pixels.unsqueeze(0))!);
-        var seconds = passTime * all * methods.Sum(method => method.Passes(layout, judging.Attribution));
+        var seconds = passTime * all * methods.Sum(method => method.Passes(layout, judging.Attribution) + judging.Passes(layout));
         progress.Report(string.Create(CultureInfo.InvariantCulture, $"{doing}: {methods.Count} methods on {all} questions, about {Math.Ceiling(seconds):f0} s"));
         var scores = questions.Select(_ => new List<MethodScore>()).ToList();
         foreach (var method in methods)

@@ -39,8 +39,9 @@ public sealed class CoderMeasurement(ISparseCoder coder)
         var want = Rows(target ?? x, codes.Rows, "target");
         var got = Rows(prediction, codes.Rows, "prediction");
         var entries = CodeEntries.Of(codes);
-        var (active, l1) = PerRow(entries);
-        _all.Add(want, got, active, l1);
+        var active = tensor(Enumerable.Range(0, entries.Rows).Select(row => (double)(entries.Row(row).End - entries.Row(row).Start)).ToArray());
+        var powers = SparsitySums.Powers(entries);
+        _all.Add(want, got, active, powers);
         Usage.Add(entries, tokens);
         if (layout is null) return entries;
         if (firstToken == 0 && layout.Prefix > 0) Group(_cls, 0, 1);
@@ -53,7 +54,7 @@ public sealed class CoderMeasurement(ISparseCoder coder)
             if (length <= 0) return;
             using var inner = NewDisposeScope();
             Tensor Cut(Tensor rows) => rows.reshape([-1, tokens, .. rows.shape[1..]]).narrow(1, start, length).flatten(0, 1);
-            sums.Add(Cut(want), Cut(got), Cut(active), Cut(l1));
+            sums.Add(Cut(want), Cut(got), Cut(active), Cut(powers));
         }
     }
 
@@ -78,16 +79,4 @@ public sealed class CoderMeasurement(ISparseCoder coder)
     private Tensor Rows(Tensor values, long rows, string what) => rows > 0 && values.numel() == rows * coder.Card.Outputs
         ? values.reshape(rows, coder.Card.Outputs)
         : throw new ShapeException($"{coder.Card.Name}: the {what} is [{string.Join(", ", values.shape)}]; {rows} vectors of {coder.Card.Outputs} (d_out) are needed.");
-
-    private static (Tensor Active, Tensor L1) PerRow(CodeEntries codes)
-    {
-        var (active, l1) = (new double[codes.Rows], new double[codes.Rows]);
-        for (var row = 0; row < codes.Rows; row++)
-        {
-            var (start, end) = codes.Row(row);
-            active[row] = end - start;
-            for (var entry = start; entry < end; entry++) l1[row] += Math.Abs(codes.Value(entry));
-        }
-        return (tensor(active), tensor(l1));
-    }
 }

@@ -30,7 +30,7 @@ public sealed class Fidelity(ICoder coder)
         var active = codes.ActivePerRow();
         var want = (target ?? x).reshape(codes.Rows, coder.Card.Outputs);
         var got = prediction.reshape(codes.Rows, coder.Card.Outputs);
-        _all.Add(want, got, active, active);
+        _all.Add(want, got, active, powers: null);
         Note(codes);
         if (layout is null) return;
         if (x.ndim < 3 || x.shape[1] != layout.Tokens)
@@ -52,8 +52,7 @@ public sealed class Fidelity(ICoder coder)
     {
         using var scope = NewDisposeScope();
         Tensor Cut(Tensor rows) => rows.reshape([-1, layout.Tokens, .. rows.shape[1..]]).narrow(1, start, length).flatten(0, 1);
-        var own = Cut(active);
-        sums.Add(Cut(want), Cut(got), own, own);
+        sums.Add(Cut(want), Cut(got), Cut(active), powers: null);
     }
 
     private void Note(Codes codes)

@@ -14,6 +14,10 @@ public sealed record MetricDefinition(string Name, string Formula, string Source
     [
         new(MetricName.L0, "mean number of features that are not zero"),
         new(MetricName.L1, "mean Σ|z|"),
+        new(MetricName.Hoyer, "mean (√m − ‖z‖₁/‖z‖₂) / (√m − 1) over vectors that are not empty, m features: 1 where one is active, 0 where all are alike", "overcomplete"),
+        new(MetricName.Kurtosis, "mean Σz⁴ / (Σz²)² over vectors that are not empty", "overcomplete"),
+        new(MetricName.NormRatio, "mean ‖z‖₁ / ‖z‖₂ over vectors that are not empty", "overcomplete"),
+        new(MetricName.Empty, "number of vectors without an active feature"),
         new(MetricName.Global, "1 − Σ‖e‖² / Σ‖x − x̄‖²"),
         new(MetricName.Fvu, "Σ‖e‖² / Σ‖x − x̄‖²"),
         new(MetricName.Mse, "mean ‖e‖²"),

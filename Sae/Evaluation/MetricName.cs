@@ -9,6 +9,18 @@ public static class MetricName
     /// <summary>Sum of absolute activations per vector.</summary>
     public const string L1 = "l1";
 
+    /// <summary>Hoyer sparsity of a vector's codes.</summary>
+    public const string Hoyer = "hoyer";
+
+    /// <summary>Fourth moment of a vector's codes.</summary>
+    public const string Kurtosis = "kappa4";
+
+    /// <summary>Sum of absolute activations over their length.</summary>
+    public const string NormRatio = "l1_l2_ratio";
+
+    /// <summary>Vectors without an active feature.</summary>
+    public const string Empty = "empty_rows";
+
     /// <summary>The product's explained variance: centred and global.</summary>
     public const string Global = "ev.global";
 

@@ -9,7 +9,9 @@ namespace Prisma.Sae;
 internal sealed class ReconstructionSums(string name, int features)
 {
     private long _count;
-    private double _active, _l1, _errorNorms, _cosines, _normRatios;
+    private bool _measured;
+    private double _active, _errorNorms, _cosines, _normRatios;
+    private readonly SparsitySums _sparsity = new(features);
     private readonly FiniteMean _tokenRatios = new(), _channelRatios = new();
     private double[] _pivot = [], _x = [], _xSquares = [], _pivoted = [], _pivotedSquares = [], _error = [], _errorSquares = [], _gotSquares = [], _products = [];
 
@@ -19,8 +21,11 @@ internal sealed class ReconstructionSums(string name, int features)
     /// <summary>Σ over vectors of what was to be predicted, per channel.</summary>
     internal IReadOnlyList<double> Sum => _x;
 
-    /// <summary>Adds vectors [n, d], their predictions [n, d], their active features [n] and their sums of absolute activations [n].</summary>
-    internal void Add(Tensor x, Tensor prediction, Tensor active, Tensor l1)
+    /// <summary>
+    /// Adds vectors [n, d], their predictions [n, d], their active features [n] and the <see cref="SparsitySums.Powers"/> of their codes [n, 3];
+    /// without these what depends on them is left out of the row.
+    /// </summary>
+    internal void Add(Tensor x, Tensor prediction, Tensor active, Tensor? powers)
     {
         if (x.shape[0] == 0) return;
         using var scope = NewDisposeScope();
@@ -29,7 +34,8 @@ internal sealed class ReconstructionSums(string name, int features)
         if (_count == 0) Start(mean);
         _count += want.shape[0];
         _active += Total(active.to(float64));
-        _l1 += Total(l1.to(float64));
+        if (powers is not null) _sparsity.Add(powers);
+        _measured |= powers is not null;
         AddChannels(want, got, error);
         var (wantNorm, gotNorm, errorSquare) = (want.norm(1), got.norm(1), error.square().sum(1));
         _errorNorms += Total(errorSquare.sqrt());
@@ -51,10 +57,9 @@ internal sealed class ReconstructionSums(string name, int features)
         var spread = variances.Sum() * n;
         var mean = _x.Sum() / (n * width);
         var live = Enumerable.Range(0, _x.Length).Where(j => variances[j] >= 1e-10).ToList();
-        return new MetricRow(name, _count, new Dictionary<string, double>(StringComparer.Ordinal)
+        var values = new Dictionary<string, double>(StringComparer.Ordinal)
         {
             [MetricName.L0] = _active / n,
-            [MetricName.L1] = _l1 / n,
             [MetricName.Global] = 1 - Ratio(residual, spread),
             [MetricName.Fvu] = Ratio(residual, spread),
             [MetricName.Mse] = residual / n,
@@ -73,7 +78,9 @@ internal sealed class ReconstructionSums(string name, int features)
             [MetricName.Uncentred] = 1 - Ratio(residual, square),
             [MetricName.CosineChannel] = Enumerable.Range(0, _x.Length).Average(j => Ratio(_products[j], Math.Sqrt(_xSquares[j] * _gotSquares[j]))),
             [MetricName.Zeros] = 1 - _active / n / features,
-        });
+        };
+        if (_measured) foreach (var (metric, value) in _sparsity.Metrics(n)) values[metric] = value;
+        return new MetricRow(name, _count, values);
 
         double Variance(double squares, double sum) => Math.Max(0, (squares - sum * sum / n) / n);
     }

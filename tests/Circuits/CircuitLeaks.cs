@@ -52,6 +52,20 @@ public sealed class CircuitLeaks
             MetaDictionary.Train(last, new MetaOptions { Steps = 2 }).Dispose();
         },
         ["profiles"] = (model, clean, corrupt) => HeadProfiles.Measure(model, [clean, corrupt]),
+        ["outliers"] = (model, clean, corrupt) => OutlierTokens.Measure(model, [clean, corrupt]),
+        ["faithfulness"] = (model, clean, _) =>
+        {
+            using var one = clean.narrow(0, 0, 1);
+            var map = AttributionMethod.Named("saliency").Explain(model, one)[0].Heatmap;
+            PerturbationCurve.Road(model, one, map, steps: 3);
+            Faithfulness.Of(model, one, map);
+            SensitivityN.Of(model, one, map, subsets: 3);
+        },
+        ["texts"] = (_, clean, corrupt) =>
+        {
+            using var scope = NewDisposeScope();
+            SparseTexts.Rebuild(SparseTexts.Find(clean.flatten(1), corrupt.flatten(1), penalty: 0.01), corrupt.flatten(1), SparseTexts.MeanOf(clean.flatten(1))).Dispose();
+        },
         ["composition"] = (model, _, _) => Composition.Of(model, CompositionKind.Key, samples: 3),
         ["direct"] = (model, clean, _) =>
         {

@@ -94,6 +94,59 @@ public sealed class JudgingTests
     }
 
     [Fact]
+    public void A_true_map_of_a_sum_is_faithful_by_every_measure()
+    {
+        using var scope = NewDisposeScope();
+        using var model = new AdditiveModel();
+        using var generator = new Generator(3);
+        var picture = randn(1, 1, 4, 4, generator: generator);
+        var truth = AttributionMethod.Named("gradient-x-input").Explain(model, picture, new ClassLogit(0))[0].Heatmap;
+        var against = new Heatmap([.. truth.Values.ToArray().Select(value => -value)], truth.Layout);
+        // What the set adds is what its absence takes.
+        var sensitivity = SensitivityN.Of(model, picture, truth, new ClassLogit(0), subsets: 20);
+        Assert.Equal([1, 2], sensitivity.Sizes);
+        Assert.All(sensitivity.Correlations, one => Assert.Equal(1, one, 1e-4));
+        Assert.All(SensitivityN.Of(model, picture, against, new ClassLogit(0), subsets: 20).Correlations, one => Assert.Equal(-1, one, 1e-4));
+        Assert.Equal(0, SensitivityN.Of(model, picture, new Heatmap([2, 2, 2, 2], truth.Layout), new ClassLogit(0)).Mean);
+        // By hand: of four patches the first four shares are one patch, the last two.
+        double[] parts = [.. truth.Values.ToArray().Select(value => (double)value).OrderDescending()];
+        double Probability(double logit) => 1 / (1 + Math.Exp(-2 * logit));
+        var (one, two, all) = (parts[0], parts[0] + parts[1], parts.Sum());
+        var faithful = Faithfulness.Of(model, picture, truth, new ClassLogit(0));
+        Assert.Equal(Probability(all) - (4 * Probability(all - one) + Probability(all - two)) / 5, faithful.Comprehensiveness, 1e-5);
+        Assert.Equal(Probability(all) - (4 * Probability(one) + Probability(two)) / 5, faithful.Sufficiency, 1e-5);
+        var wrong = Faithfulness.Of(model, picture, against, new ClassLogit(0));
+        Assert.True(faithful.Comprehensiveness > wrong.Comprehensiveness && faithful.Sufficiency < wrong.Sufficiency);
+        Assert.True(PerturbationCurve.Road(model, picture, truth, new ClassLogit(0)).Area < PerturbationCurve.Road(model, picture, against, new ClassLogit(0)).Area);
+        Assert.Throws<OptionsException>(() => SensitivityN.Of(model, picture, truth, subsets: 2));
+    }
+
+    [Fact]
+    public void Missing_pixels_are_the_mean_of_their_neighbours()
+    {
+        using var scope = NewDisposeScope();
+        using var generator = new Generator(3);
+        var picture = randn(1, 2, 12, 12, generator: generator);
+        var missing = zeros(1, 1, 12, 12);
+        foreach (var (y, x) in new[] { (5, 5), (0, 3) }) missing[0, 0, y, x].fill_(1);
+        var filled = NeighbourFill.Of(picture, missing)[0, 1];
+        float At(int y, int x) => picture[0, 1, y, x].item<float>();
+        Assert.Equal((At(4, 5) + At(6, 5) + At(5, 4) + At(5, 6)) / 6 + (At(4, 4) + At(4, 6) + At(6, 4) + At(6, 6)) / 12, filled[5, 5].item<float>(), 1e-4);
+        // At the rim five neighbours share what there is.
+        Assert.Equal(((At(0, 2) + At(0, 4) + At(1, 3)) / 6 + (At(1, 2) + At(1, 4)) / 12) / (2 / 3.0), filled[0, 3].item<float>(), 1e-4);
+        Assert.Equal(At(7, 7), filled[7, 7].item<float>());
+        // A slope runs on through a hole of any shape; two holes of one batch do not meet.
+        var slope = (arange(12, float32).view(1, 1, 12, 1) + arange(12, float32) * 2).view(1, 1, 12, 12);
+        var holes = zeros(2, 1, 12, 12);
+        holes[0, 0].narrow(0, 2, 7).narrow(1, 3, 5).fill_(1);
+        holes[1].fill_(1);
+        var whole = NeighbourFill.Of(slope, holes);
+        Close.Check("slope", whole[0], slope[0], 0.02);
+        // Where nothing is left, its mean colour is.
+        Close.Check("nothing left", whole[1], slope[0].mean().expand([1, 12, 12]), 1e-4);
+    }
+
+    [Fact]
     public void Methods_are_scored_and_the_true_one_is_chosen()
     {
         using var scope = NewDisposeScope();
@@ -109,7 +162,7 @@ public sealed class JudgingTests
             var spread = places.view(1, 2, 1, 2, 1).expand(1, 2, 2, 2, 2).reshape(1, 4, 4);
             return JudgedPicture.FromOwners(signs * spread, null, Owners(own, other), 1, new ClassLogit(0));
         }).ToList();
-        var scores = Judge.Score(model, pictures, options: new JudgeOptions { Curves = true });
+        var scores = Judge.Score(model, pictures, options: new JudgeOptions { Curves = true, Faithfulness = true, Subsets = 5 });
         Assert.DoesNotContain(scores, score => score.Method == "attention");
         var best = Judge.Best(scores);
         Assert.Equal(12, best.Pictures);
@@ -117,9 +170,12 @@ public sealed class JudgingTests
         Assert.Equal(0.5, best.AreaAmongObjects, 1e-9);
         var random = scores.Single(score => score.Method == "random");
         Assert.True(random.IsBaseline && random.EnergyAmongObjects < best.EnergyAmongObjects && random.Deletion > best.Deletion);
+        Assert.True(random.Road > best.Road && random.Comprehensiveness < best.Comprehensiveness && random.Sufficiency > best.Sufficiency && random.SensitivityN < best.SensitivityN);
         var table = Judge.Table(scores);
         Assert.Contains("random (baseline)", table, StringComparison.Ordinal);
         Assert.Equal(scores.Count + 1, table.Split('\n', StringSplitOptions.RemoveEmptyEntries).Length);
+        // Two curves of four steps; and ROAD, eleven passes, and 5 sets of one and of two patches, each after the picture itself.
+        Assert.Equal((12, 6 + 11 + 11), (new JudgeOptions { Curves = true }.Passes(s_grid), new JudgeOptions { Faithfulness = true, Subsets = 5 }.Passes(s_grid)));
         Assert.Throws<NotApplicableException>(() => Judge.Score(model, pictures, [AttributionMethod.Named("attention")]));
     }
 

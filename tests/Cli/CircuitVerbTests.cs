@@ -69,6 +69,13 @@ public sealed class CircuitVerbTests : IDisposable
             Assert.False(string.IsNullOrEmpty(head.GetProperty("kind").GetString()));
             Assert.InRange(head.GetProperty("copying").GetDouble(), -1, 1);
         });
+        Assert.All(heads.GetProperty("outliers").EnumerateArray().Select((block, layer) => (block, layer)), one =>
+        {
+            Assert.Equal(one.layer, one.block.GetProperty("layer").GetInt32());
+            Assert.True(one.block.GetProperty("threshold").GetDouble() >= 3 * one.block.GetProperty("median").GetDouble());
+            Assert.Equal(one.block.GetProperty("share").GetDouble() * one.block.GetProperty("patches").GetInt32(), one.block.GetProperty("tokens").GetArrayLength(), 1e-6);
+        });
+        Assert.Contains("Patches of unusual norm", File.ReadAllText(Path.Combine(_folder["heads"], "report.html")), StringComparison.Ordinal);
         Assert.True(File.Exists(Path.Combine(_folder["heads"], "copying.svg")));
         Assert.True(File.Exists(Path.Combine(_folder["heads"], "query.svg")));
         var lens = Json("circuit", "lens", "--image", _clean, _corrupt, "--train", _folder["tuned"], "--steps", "5", "--out", _folder["lens"]);

@@ -68,6 +68,15 @@ public sealed class ClipVerbTests
             Assert.Subset(new HashSet<string?> { "red circle", "cat", "dog" }, texts.ToHashSet());
             Assert.InRange(head.GetProperty("explained").GetDouble(), 0, 1 + 1e-9);
         }
+        var pictures = json.RootElement.GetProperty("pictures").EnumerateArray().ToList();
+        Assert.Equal(["0.png", "1.png", "2.png"], pictures.Select(picture => Path.GetFileName(picture.GetProperty("image").GetString())));
+        foreach (var picture in pictures)
+        {
+            Assert.InRange(picture.GetProperty("cosine").GetDouble(), -1, 1 + 1e-9);
+            var weights = picture.GetProperty("texts").EnumerateArray().Select(text => text.GetProperty("weight").GetDouble()).ToList();
+            Assert.Equal(weights.OrderDescending(), weights);
+            Assert.All(weights, weight => Assert.True(weight > 0));
+        }
         // Features by their direction: one writes along the last stream of the vision tower.
         using (var scope = NewDisposeScope())
         using (var coder = new StandardCoder(
@@ -85,6 +94,11 @@ public sealed class ClipVerbTests
             Assert.Equal(scores.OrderDescending(), scores);
             Assert.Equal(2, scores.Count);
         }
+        // A penalty that no text is worth leaves none.
+        (code, errors, output) = VerbRun.Of([.. named, folder["words.txt"], "--layers", "1", "--penalty", "3", "--json"]);
+        Assert.True(code == 0, errors);
+        using var bare = JsonDocument.Parse(output);
+        Assert.All(bare.RootElement.GetProperty("pictures").EnumerateArray(), picture => Assert.Equal(0, picture.GetProperty("texts").GetArrayLength()));
         (code, errors, _) = VerbRun.Of([.. named, folder["none.txt"]]);
         Assert.Equal(2, code);
         Assert.Contains("no file", errors, StringComparison.Ordinal);

@@ -48,11 +48,32 @@ public sealed class MeasurementTests
     [InlineData(MetricName.L0, 2.875)]
     [InlineData(MetricName.L1, 1.391601)]
     [InlineData(MetricName.Zeros, 0.520833)]
+    [InlineData(MetricName.Hoyer, 0.630136)]
+    [InlineData(MetricName.Empty, 0)]
     public void Every_definition_gives_its_own_number(string metric, double expected)
     {
         using var scope = NewDisposeScope();
         using var coder = Given.Worked();
         Assert.Equal(expected, Measure(coder, Given.X)["all"][metric], 1.5e-6);
+    }
+
+    [Fact]
+    public void The_shape_of_codes_runs_from_one_active_feature_to_all_alike()
+    {
+        using var scope = NewDisposeScope();
+        MetricRow Row(float[] codes)
+        {
+            using var coder = Given.Coder(4, 4, _ => tensor(codes, [codes.Length / 4, 4]), x => x);
+            return Measure(coder, ones(codes.Length / 4, 4))["all"];
+        }
+        var (one, all, mixed) = (Row([0, 3, 0, 0]), Row([2, 2, 2, 2]), Row([0, -3, 0, 0, 0, 0, 0, 0, 2, 2, 2, 2, 0, 3, 4, 0]));
+        Assert.Equal((1, 1, 1, 0), (one[MetricName.Hoyer], one[MetricName.Kurtosis], one[MetricName.NormRatio], one[MetricName.Empty]));
+        Assert.Equal((0, .25, 2, 0), (all[MetricName.Hoyer], all[MetricName.Kurtosis], all[MetricName.NormRatio], all[MetricName.Empty]));
+        // Of the fourth row: ‖z‖₁ = 7, ‖z‖₂ = 5, Σz⁴ = 337. The empty second one is counted and left out.
+        Assert.Equal(1, mixed[MetricName.Empty]);
+        Assert.Equal((1 + 0 + (2 - 1.4)) / 3, mixed[MetricName.Hoyer], 1e-9);
+        Assert.Equal((1 + .25 + 337 / 625.0) / 3, mixed[MetricName.Kurtosis], 1e-9);
+        Assert.Equal((1 + 2 + 1.4) / 3, mixed[MetricName.NormRatio], 1e-9);
     }
 
     [Fact]

@@ -186,7 +186,7 @@ public sealed class VideoModelTests
         clip.narrow(1, 2, 1).narrow(3, 4, 4).narrow(4, 8, 4).fill_(1);
         var added = Map("gradient-x-input").Heatmap.Values.ToArray();
         Assert.Equal([16 + 6], Enumerable.Range(0, 32).Where(place => added[place] != 0));
-        Assert.Contains("needed is [1, heads, 32, 32]", Assert.Throws<NotApplicableException>(() => Map("attention-flow")).Message, StringComparison.Ordinal);
+        Assert.Contains("follows one row of blocks", Assert.Throws<NotApplicableException>(() => Map("attention-flow")).Message, StringComparison.Ordinal);
     }
 
     [Fact]
