@@ -75,7 +75,7 @@ internal sealed class PatchRunner
         using var scope = NewDisposeScope();
         using var mode = no_grad();
         var examples = _settled.Examples;
-        var plan = Start(cells, orders);
+        var plan = Given(Start(cells, orders), cells);
         foreach (var here in cells.Select((cell, row) => (Cell: cell, Row: row)).GroupBy(pair => pair.Cell.Site))
             plan = plan.Edit(here.Key, (value, _) =>
             {
@@ -86,6 +86,15 @@ internal sealed class PatchRunner
         using var recording = _model.Run(Copies.Of(_input, examples, cells.Count), _settled.Target.Ask(plan));
         var values = Numbers.Of(_settled.Of(recording));
         return [.. Enumerable.Range(0, cells.Count).Select(row => values[(row * examples)..((row + 1) * examples)])];
+    }
+
+    // What heads read is known from the unchanged pass: where only that is changed, the attention before it is not formed anew.
+    private HookPlan Given(HookPlan plan, IReadOnlyList<PatchCell> cells)
+    {
+        var site = cells[0].Site;
+        return _options.SharePrefix && site.Kind == Site.Z && cells.All(cell => cell.Site == site) && _plain.Cache.Contains(site)
+            ? plan.Give(site, Copies.Of(_plain.Cache[site], cells.Count))
+            : plan;
     }
 
     // The last start before the first change, and not behind the place that the target is read at.

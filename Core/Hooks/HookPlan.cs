@@ -19,6 +19,7 @@ public sealed class HookPlan
         Keep,
         Edit,
         Gradient,
+        Give,
         Stop,
     }
 
@@ -91,6 +92,14 @@ public sealed class HookPlan
         ? Copy(Steps, (site, stream))
         : throw new OptionsException($"The plan starts at {Start.Value.Site} already; a pass has one start.");
 
+    /// <summary>
+    /// Gives a place the value that it had in another pass of the same input; edits of the plan come after. What only serves to make it may be
+    /// left out (a module's attention, for what its heads read), the result is the same bit for bit. Not for passes with a memory.
+    /// </summary>
+    /// <param name="site">The place.</param>
+    /// <param name="value">Its value, of the shape that this pass has there. Borrowed while the plan is used.</param>
+    public HookPlan Give(HookSite site, Tensor value) => With(new Step(Purpose.Give, Selector.Of(site), Value: value));
+
     /// <summary>Ends the pass once the value at this place has been handled; outputs behind it do not exist.</summary>
     public HookPlan StopAfter(HookSite site) => With(new Step(Purpose.Stop, Selector.Of(site)));
 
@@ -127,6 +136,9 @@ public sealed class HookPlan
                     case Purpose.Gradient:
                         action.Gradient = true;
                         break;
+                    case Purpose.Give:
+                        action.Given = step.Value;
+                        break;
                     default:
                         action.Stop = true;
                         break;
@@ -147,7 +159,7 @@ public sealed class HookPlan
         foreach (var point in points)
             if (point.Order < start.Order && point.Site.Path.Part == start.Site.Path.Part && actions[point.Order] is not null)
                 throw new OptionsException($"The plan names {point.Site}, which a pass that starts at {start.Site} does not come to.");
-        (actions[start.Order] ??= new PointActions()).Start = stream;
+        (actions[start.Order] ??= new PointActions()).Given = stream;
         return start;
     }
 
@@ -156,5 +168,5 @@ public sealed class HookPlan
     private HookPlan Copy(ImmutableArray<Step> steps, (HookSite, Tensor)? start) =>
         new(steps) { IsTraining = IsTraining, RecordsInputs = RecordsInputs, Start = start };
 
-    private sealed record Step(Purpose Purpose, Selector Selector, Capture? Capture = null, Edit? Change = null);
+    private sealed record Step(Purpose Purpose, Selector Selector, Capture? Capture = null, Edit? Change = null, Tensor? Value = null);
 }

@@ -9,7 +9,7 @@ internal sealed class PointActions
     internal Capture? Keep { get; set; }
     internal List<Edit> Edits { get; } = [];
     internal bool Gradient { get; set; }
-    internal Tensor? Start { get; set; }
+    internal Tensor? Given { get; set; }
     internal bool Stop { get; set; }
 }
 
@@ -34,11 +34,14 @@ public sealed class HookRun
     /// <summary>Whether the block that begins at this place is left out, because the pass starts behind it: it hands its input on as it is.</summary>
     public bool Skips(HookPoint point) => _start is { } start && point.Order < start.Order && point.Site.Path.Part == start.Site.Path.Part;
 
+    /// <summary>The value that the plan gives a place, so that it need not be made; null where it must.</summary>
+    internal Tensor? Given(HookPoint point) => _actions?[point.Order]?.Given;
+
     // On the idle path: one null test, or one array read.
     internal Tensor Visit(HookPoint point, Tensor value)
     {
         if (_actions?[point.Order] is not { } action) return value;
-        if (action.Start is { } start) value = Started(point, value, start);
+        if (action.Given is { } given) value = Fitting(point, value, given);
         foreach (var edit in action.Edits) value = Apply(edit, point, value);
         // A place on a branch may hold the very tensor of its trunk; a view of its own leaves the trunk's gradient out.
         if (action.Gradient) value = value.requires_grad ? value.expand(value.shape) : value.detach().requires_grad_();
@@ -50,9 +53,9 @@ public sealed class HookRun
         return value;
     }
 
-    private static Tensor Started(HookPoint point, Tensor value, Tensor start) => start.shape.AsSpan().SequenceEqual(value.shape)
-        ? start
-        : throw new ShapeException($"The pass was to start at {point.Site} with [{string.Join(", ", start.shape)}], but its input gives [{string.Join(", ", value.shape)}] there.");
+    private static Tensor Fitting(HookPoint point, Tensor value, Tensor given) => given.shape.AsSpan().SequenceEqual(value.shape)
+        ? given
+        : throw new ShapeException($"The plan gives {point.Site} [{string.Join(", ", given.shape)}], but the pass's input makes [{string.Join(", ", value.shape)}] there.");
 
     private static Tensor Apply(Edit edit, HookPoint point, Tensor value)
     {

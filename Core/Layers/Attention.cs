@@ -92,6 +92,8 @@ public sealed class Attention : Module
     {
         using var scope = NewDisposeScope();
         x = _moduleIn.Pass(x, run);
+        if (run.Given(_z) is { } given && context?.Memory is null && !WantsBeforeHeads(run) && given.shape.AsSpan().SequenceEqual([x.shape[0], x.shape[1], Heads, HeadWidth]))
+            return Written(_z.Pass(given, run), run).MoveToOuterDisposeScope();
         var qkv = Qkv.Forward(x).view(x.shape[0], x.shape[1], Heads + 2 * KeyHeads, HeadWidth);
         return Attend(qkv.narrow(2, 0, Heads), qkv.narrow(2, Heads, KeyHeads), qkv.narrow(2, Heads + KeyHeads, KeyHeads), run, context).MoveToOuterDisposeScope();
     }
@@ -130,11 +132,25 @@ public sealed class Attention : Module
         var z = _z.Pass(context.Memory is { } memory && ReadsOnlyMemory(run, context) && TokenAttention.Suits(q, k, v)
             ? memory.Attend(this, q, k, v, _scale, _options.SoftCap, _options.Window)
             : MixedHeads(q, k, v, run, context), run);
+        return Written(z, run);
+    }
+
+    // z: [B, P, H, k], what each head read.
+    private Tensor Written(Tensor z, HookRun run)
+    {
         var read = z.reshape(z.shape[0], z.shape[1], Heads * HeadWidth);
         if (_innerNorm is not null) read = _innerNorm.Forward(read, run);
         if (!run.Wants(_result)) return _moduleOut.Pass(Out.Forward(read), run);
         var result = _result.Pass(einsum("bphk,hkd->bphd", read.view(z.shape), OutputPerHead), run).sum(2);
         return _moduleOut.Pass(Out.Bias is { } added ? result + added.Value : result, run);
+    }
+
+    private bool WantsBeforeHeads(HookRun run)
+    {
+        ReadOnlySpan<HookPoint?> before = [_q, _k, _v, _rotQ, _rotK, _scores, _pattern];
+        foreach (var point in before)
+            if (point is not null && run.Wants(point)) return true;
+        return _qNorm?.IsWanted(run) == true || _kNorm?.IsWanted(run) == true;
     }
 
     // Whether one new token attends to what is in memory and nobody wants to see how.

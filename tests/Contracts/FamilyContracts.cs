@@ -109,6 +109,25 @@ public sealed class FamilyContracts
     }
 
     [Theory, MemberData(nameof(Families))]
+    public void Values_given_from_another_pass_change_no_bit_and_take_edits(string name)
+    {
+        using var model = Tiny(name);
+        using var inputs = new TinyInput(model);
+        using var plain = model.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == Site.Z));
+        foreach (var site in plain.Cache.Sites)
+        {
+            using var given = model.Run(inputs.Input, HookPlan.Empty.Give(site, plain.Cache[site]));
+            Assert.All(plain.Outputs, output => Assert.True(given.Outputs[output.Key].Equals(output.Value), $"{output.Key} from {site}"));
+            static Tensor Doubled(Tensor value, HookSite site) => value * 2;
+            using var both = model.Run(inputs.Input, HookPlan.Empty.Give(site, plain.Cache[site]).Edit(site, Doubled));
+            using var edited = model.Run(inputs.Input, HookPlan.Empty.Edit(site, Doubled));
+            Assert.All(edited.Outputs, output => Assert.True(both.Outputs[output.Key].Equals(output.Value), $"{output.Key} from {site} doubled"));
+            using var narrow = plain.Cache[site].narrow(1, 0, 1);
+            if (plain.Cache[site].shape[1] > 1) Assert.Throws<ShapeException>(() => model.Run(inputs.Input, HookPlan.Empty.Give(site, narrow)));
+        }
+    }
+
+    [Theory, MemberData(nameof(Families))]
     public void A_small_step_along_the_gradient_raises_the_output_by_its_square(string name)
     {
         using var model = Tiny(name);
