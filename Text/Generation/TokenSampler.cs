@@ -1,6 +1,6 @@
 using Prisma.Core;
-using Numbers = System.Numerics.Tensors.TensorPrimitives;
 using static TorchSharp.torch;
+using Numbers = System.Numerics.Tensors.TensorPrimitives;
 
 namespace Prisma.Text;
 
