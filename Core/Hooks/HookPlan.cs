@@ -94,7 +94,7 @@ public sealed class HookPlan
 
     /// <summary>
     /// Gives a place the value that it had in another pass of the same input; edits of the plan come after. What only serves to make it may be
-    /// left out (a module's attention, for what its heads read), the result is the same bit for bit. Not for passes with a memory.
+    /// left out (attention, for what its heads read: there the result is the same bit for bit). Not for passes with a memory.
     /// </summary>
     /// <param name="site">The place.</param>
     /// <param name="value">Its value, of the shape that this pass has there. Borrowed while the plan is used.</param>

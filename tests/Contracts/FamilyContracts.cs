@@ -113,8 +113,8 @@ public sealed class FamilyContracts
     {
         using var model = Tiny(name);
         using var inputs = new TinyInput(model);
-        var inner = Inner(model);
-        using var plain = model.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == Site.Z || point.Site == inner));
+        if (!model.Points.Any(point => point.Kind == Site.Z)) return;
+        using var plain = model.Run(inputs.Input, HookPlan.Empty.Keep(point => point.Kind == Site.Z));
         foreach (var site in plain.Cache.Sites)
         {
             using var given = model.Run(inputs.Input, HookPlan.Empty.Give(site, plain.Cache[site]));
