@@ -40,6 +40,7 @@ public sealed class ScoreCam : ChannelActivationMap
         });
         var highest = scores.Max();
         var odds = scores.Select(score => Math.Exp(score - highest)).ToList();
-        return [.. odds.Select(one => one / odds.Sum())];
+        var total = odds.Sum();
+        return [.. odds.Select(one => one / total)];
     }
 }

@@ -33,14 +33,9 @@ public static class FeatureUnlearning
     /// <summary>On which share of the coder's tokens each feature fires, [F].</summary>
     public static IReadOnlyList<double> Densities(HookedModel model, ISparseCoder coder, ModelInput input, SpliceOptions? splice = null)
     {
-        ArgumentNullException.ThrowIfNull(model);
-        ArgumentNullException.ThrowIfNull(coder);
         using var scope = NewDisposeScope();
-        using var mode = no_grad();
-        var placement = CoderPlacement.Of(coder, model, input, splice);
-        using var recording = model.Run(input, HookPlan.Empty.Keep(placement.Reads).StopAfter(placement.Reads));
-        using var codes = coder.Encode(placement.Own(recording.Cache[placement.Reads]));
-        return [.. codes.ActivePerFeature().data<long>().ToArray().Select(count => (double)count / codes.Rows)];
+        using var reading = FeatureReading.Read(model, input, coder, splice);
+        return [.. reading.Codes.ActivePerFeature().data<long>().ToArray().Select(count => (double)count / reading.Codes.Rows)];
     }
 
     /// <summary>Measures what clamping does.</summary>
