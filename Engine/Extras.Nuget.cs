@@ -26,6 +26,9 @@ internal static class Extras
         fixed (byte* p = first.bytes) return (nint)p;
     }
 
+    /// <summary>What a kernel asks of a tensor.</summary>
+    internal static TensorFacts Facts(torch.Tensor tensor) => new(tensor.NumberOfElements, tensor.dtype, tensor.device_type, tensor.is_contiguous(), tensor.requires_grad);
+
     /// <summary>TorchSharp does not tell.</summary>
     internal static long? Version(torch.Tensor tensor) => null;
 

@@ -21,6 +21,9 @@ internal static class Extras
     /// <summary>The address of a contiguous CPU tensor's first element: for native kernels and for tensors beyond 2 GiB.</summary>
     internal static nint Address(torch.Tensor tensor) => tensor.DataPointer;
 
+    /// <summary>What a kernel asks of a tensor.</summary>
+    internal static TensorFacts Facts(torch.Tensor tensor) => tensor.Facts;
+
     /// <summary>Rises with every in-place write.</summary>
     internal static long? Version(torch.Tensor tensor) => tensor.Version;
 

@@ -31,10 +31,9 @@ public sealed class Linear : Module
     /// <summary>Maps [..., inputs] to [..., outputs].</summary>
     public Tensor Forward(Tensor x)
     {
+        var (matrix, bias) = (Matrix.Value, Bias?.Value);
         // One row is a vector: a product of matrices would copy the whole matrix into the order it likes before reading it once.
-        return x.numel() == x.shape[^1] && MatrixVector.Suits(Matrix.Value, x, Bias?.Value)
-            ? MatrixVector.Multiply(Matrix.Value, x, Bias?.Value)
-            : nn.functional.linear(x, Matrix.Value, Bias?.Value);
+        return MatrixVector.Product(matrix, x, bias) ?? nn.functional.linear(x, matrix, bias);
     }
 
     /// <summary>Gives a tied layer a copy of its matrix, so that rewriting it leaves the other module as it is. Only on loaded models.</summary>

@@ -81,6 +81,15 @@ public static partial class torch
         /// <summary>Raised by every in-place write: two readings that differ show that somebody wrote.</summary>
         internal long Version => Info.Version;
 
+        internal TensorFacts Facts
+        {
+            get
+            {
+                var info = Info;
+                return new TensorFacts(info.Numel, (ScalarType)info.Dtype, (DeviceType)(info.Device & 0xff), info.IsContiguous != 0, info.RequiresGrad != 0);
+            }
+        }
+
         private NativeTensorInfo Info
         {
             get

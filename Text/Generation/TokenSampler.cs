@@ -8,6 +8,7 @@ namespace Prisma.Text;
 internal sealed class TokenSampler(GenerateOptions options) : IDisposable
 {
     private readonly Generator _generator = new(options.Seed);
+    private float[] _values = [];
 
     /// <param name="logits">[V]; borrowed.</param>
     public GeneratedToken Next(Tensor logits)
@@ -15,7 +16,8 @@ internal sealed class TokenSampler(GenerateOptions options) : IDisposable
         using var scope = NewDisposeScope();
         logits = logits.to(ScalarType.Float32).cpu();
         // Not by libtorch: its threads would go on turning for a while after work of microseconds, in the way of those that make the next token.
-        var values = logits.data<float>().ToArray();
+        var values = _values.Length == logits.shape[0] ? _values : _values = new float[logits.shape[0]];
+        logits.data<float>().CopyTo(values);
         var most = Numbers.Max<float>(values);
         if (!float.IsFinite(most)) throw new PrismaException("The logits are not numbers: an edit or the weights made the model overflow.");
         var id = options.Temperature == 0 ? Numbers.IndexOfMax<float>(values) : (int)Draw(logits / options.Temperature);

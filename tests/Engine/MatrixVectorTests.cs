@@ -28,10 +28,10 @@ public sealed class MatrixVectorTests
             var limit = size * (width * 1.2e-7) + exact.abs() * (type == ScalarType.BFloat16 ? 1.0 / 256 : 0.0);
             foreach (var vectors in Supported())
             {
-                var got = MatrixVector.Multiply(matrix, vector, bias, vectors);
+                var got = MatrixVector.Product(matrix, vector, bias, vectors)!;
                 Assert.Equal(type, got.dtype);
                 Assert.True((got.to(ScalarType.Float64) - exact).abs().le(limit).all().item<bool>(), $"{type}, {vectors}");
-                Assert.True(MatrixVector.Multiply(matrix, vector, null, vectors).shape.SequenceEqual([rows]));
+                Assert.True(MatrixVector.Product(matrix, vector, null, vectors)!.shape.SequenceEqual([rows]));
             }
         }
     }
@@ -46,14 +46,14 @@ public sealed class MatrixVectorTests
         try
         {
             set_num_threads(1);
-            var alone = MatrixVector.Multiply(w, x, null);
+            var alone = MatrixVector.Product(w, x, null)!;
             set_num_threads(3);
-            for (var k = 0; k < 20; k++) Assert.True(alone.Equals(MatrixVector.Multiply(w, x, null)));
+            for (var k = 0; k < 20; k++) Assert.True(alone.Equals(MatrixVector.Product(w, x, null)!));
             var wrong = 0;
             Parallel.For(0, 40, _ =>
             {
                 using var inner = NewDisposeScope();
-                if (!alone.Equals(MatrixVector.Multiply(w, x, null))) Interlocked.Increment(ref wrong);
+                if (!alone.Equals(MatrixVector.Product(w, x, null)!)) Interlocked.Increment(ref wrong);
             });
             Assert.Equal(0, wrong);
         }
@@ -68,11 +68,15 @@ public sealed class MatrixVectorTests
     {
         using var scope = NewDisposeScope();
         var (w, x) = (ones(4, 6), ones(6));
-        Assert.True(MatrixVector.Suits(w, x, null));
-        Assert.False(MatrixVector.Suits(w.t(), ones(4), null));
-        Assert.False(MatrixVector.Suits(w.to(ScalarType.Float64), x.to(ScalarType.Float64), null));
-        Assert.False(MatrixVector.Suits(w, x.requires_grad_(), null));
-        Assert.Throws<ArgumentException>(() => MatrixVector.Multiply(w, ones(5), null));
+        Assert.NotNull(MatrixVector.Product(w, x, ones(4)));
+        Assert.Null(MatrixVector.Product(w.t(), ones(4), null));
+        Assert.Null(MatrixVector.Product(w, ones(2, 6), null));
+        Assert.Null(MatrixVector.Product(w, ones(5), null));
+        Assert.Null(MatrixVector.Product(w, ones(6, 1), null));
+        Assert.Null(MatrixVector.Product(w, x, ones(3)));
+        Assert.Null(MatrixVector.Product(w, x, ones(4, dtype: ScalarType.BFloat16)));
+        Assert.Null(MatrixVector.Product(w.to(ScalarType.Float64), x.to(ScalarType.Float64), null));
+        Assert.Null(MatrixVector.Product(w, x.requires_grad_(), null));
     }
 
     [Fact]
