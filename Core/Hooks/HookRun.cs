@@ -31,6 +31,9 @@ public sealed class HookRun
     /// <summary>Whether the plan names this place: costly values are formed only then.</summary>
     public bool Wants(HookPoint point) => _actions?[point.Order] is not null;
 
+    /// <summary>Whether the plan names a place between two others.</summary>
+    internal bool WantsBetween(HookPoint first, HookPoint last) => _actions is not null && _actions.AsSpan(first.Order + 1, last.Order - first.Order - 1).ContainsAnyExcept((PointActions?)null);
+
     /// <summary>Whether the block that begins at this place is left out, because the pass starts behind it: it hands its input on as it is.</summary>
     public bool Skips(HookPoint point) => _start is { } start && point.Order < start.Order && point.Site.Path.Part == start.Site.Path.Part;
 

@@ -69,6 +69,9 @@ public sealed class Attention : Module
     /// <summary>How many tokens back a causal token sees, itself included; all where null.</summary>
     public int? Window => _options.Window;
 
+    /// <summary>What turns queries and keys by their position; null where nothing does.</summary>
+    public Rotary? Rotary => _options.Rotary;
+
     /// <summary>The fused reading matrix, [(H + 2·KH)·k, d].</summary>
     public Linear Qkv { get; }
 
@@ -153,8 +156,20 @@ public sealed class Attention : Module
         return _qNorm?.IsWanted(run) == true || _kNorm?.IsWanted(run) == true;
     }
 
+    // Its part of a block's form for the kernel of one token; null where it has something that the kernel lacks.
+    internal BlockKernel.Form? Form()
+    {
+        if (!_options.Causal || _options.ScoreBias is not null || _innerNorm is not null || _cosineScale is not null || _options.Rotary is { Pairs: null }) return null;
+        return new BlockKernel.Form
+        {
+            Width = Width, Heads = Heads, KeyHeads = KeyHeads, HeadWidth = HeadWidth, Qkv = Qkv.Form(), Out = Out.Form(),
+            OfQueries = _qNorm?.Form() ?? default, OfKeys = _kNorm?.Form() ?? default,
+            Scale = _scale, Cap = _options.SoftCap ?? 0, Window = _options.Window ?? 0,
+        };
+    }
+
     // Whether one new token attends to what is in memory and nobody wants to see how.
-    private bool ReadsOnlyMemory(HookRun run, AttentionContext context) => _options.Causal && !NeedsScores(run, context);
+    internal bool ReadsOnlyMemory(HookRun run, AttentionContext context) => _options.Causal && !NeedsScores(run, context);
 
     private bool NeedsScores(HookRun run, AttentionContext context) =>
         run.Wants(_scores) || run.Wants(_pattern) || _options.ScoreBias is not null || context.ScoreBias is not null || context.Visible is not null;

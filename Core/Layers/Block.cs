@@ -15,6 +15,7 @@ public sealed class Block : Module
     private readonly Norm _ln1Q, _ln1K, _ln1V;
     private readonly Norm? _post1, _post2;
     private readonly Weight? _scale1, _scale2;
+    private TokenBlock? _token;
 
     /// <summary>
     /// Declares <c>ln1</c>, <c>attn</c>, <c>ln2</c>, <c>mlp</c> and, where asked, <c>ls1</c> and <c>ls2</c> [d], <c>ln1_post</c> and
@@ -70,6 +71,14 @@ public sealed class Block : Module
     /// <summary>What the attention's output is multiplied by, channel by channel: [d]; null where the checkpoint has no layer scale.</summary>
     public Weight? AttentionScale => _scale1;
 
+    internal Weight? MlpScale => _scale2;
+
+    internal Norm? AttentionPost => _post1;
+
+    internal Norm? MlpPost => _post2;
+
+    internal bool IsParallel => _residMid is null && Mlp is not null;
+
     /// <summary>One step of the residual stream [B, P, d].</summary>
     /// <param name="x">The stream.</param>
     /// <param name="run">The run.</param>
@@ -79,6 +88,7 @@ public sealed class Block : Module
         if (run.Skips(_residPre)) return x;
         using var scope = NewDisposeScope();
         x = _residPre.Pass(x, run);
+        if (AtOnce(x, run, context) is { } whole) return _residPost.Pass(whole, run).MoveToOuterDisposeScope();
         var attended = SplitInputs(run) ? AttendSplit(x, run, context) : Attention.Forward(Ln1.Forward(x, run), run, context);
         attended = _attnOut.Pass(Written(attended, _post1, _scale1, run), run);
         if (Mlp is null || Ln2 is null || _mlpIn is null || _mlpOut is null) return _residPost.Pass(x + attended, run).MoveToOuterDisposeScope();
@@ -86,6 +96,14 @@ public sealed class Block : Module
         var moved = Mlp.Forward(Ln2.Forward(_mlpIn.Pass(middle, run), run), run);
         moved = _mlpOut.Pass(Written(moved, _post2, _scale2, run), run);
         return _residPost.Pass((_residMid is null ? x + attended : middle) + moved, run).MoveToOuterDisposeScope();
+    }
+
+    // The stream behind the block where one token goes through it and nobody looks inside; else null.
+    private Tensor? AtOnce(Tensor x, HookRun run, AttentionContext? context)
+    {
+        if (context?.Memory is null || is_grad_enabled() || run.WantsBetween(_residPre, _residPost) || !Attention.ReadsOnlyMemory(run, context)) return null;
+        var token = _token is { IsCurrent: true } current ? current : _token = TokenBlock.Of(this);
+        return token.Run(Attention, x, context);
     }
 
     private static Tensor Written(Tensor x, Norm? post, Weight? scale, HookRun run)
@@ -120,6 +138,7 @@ public sealed class Block : Module
     /// <inheritdoc/>
     protected internal override void Process(ProcessingStep step)
     {
+        _token = null;
         switch (step)
         {
             case ProcessingStep.FoldLn when _sharedNorm && Mlp is not null:

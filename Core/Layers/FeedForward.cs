@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -10,6 +11,9 @@ public abstract class FeedForward : Module
 
     /// <summary>The writing layer; its matrix transposed is <c>W_out</c>.</summary>
     public abstract Linear Out { get; }
+
+    /// <summary>What the kernel for one token calls the activation; null where it lacks it or something else in here.</summary>
+    internal abstract BlockKernel.ActivationKind? Kind { get; }
 
     /// <summary>Maps [B, P, d] to [B, P, d].</summary>
     public abstract Tensor Forward(Tensor x, HookRun run);

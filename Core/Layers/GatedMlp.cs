@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -32,6 +33,8 @@ public sealed class GatedMlp : FeedForward
 
     /// <inheritdoc/>
     public override Linear Out { get; }
+
+    internal override BlockKernel.ActivationKind? Kind => _norm is null ? Activation.KindOf(_activation) : null;
 
     /// <inheritdoc/>
     public override Tensor Forward(Tensor x, HookRun run)

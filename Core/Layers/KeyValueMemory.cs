@@ -36,7 +36,7 @@ public sealed class KeyValueMemory : IDisposable
     {
         using var frozen = no_grad();
         var length = Tokens + keys.shape[1];
-        var held = Room(module, keys, values);
+        var held = Room(module, keys.shape[0], keys.shape[1], keys);
         Write(held.Keys, keys);
         Write(held.Values, values);
         return (held.Keys.narrow(2, 0, length).transpose(1, 2), held.Values.narrow(2, 0, length).transpose(1, 2));
@@ -46,18 +46,19 @@ public sealed class KeyValueMemory : IDisposable
     internal Tensor Attend(Attention module, Tensor q, Tensor k, Tensor v, double scale, double? cap, int? window)
     {
         using var frozen = no_grad();
-        var held = Room(module, k, v);
+        var held = Room(module, k.shape[0], 1, k);
         return TokenAttention.Attend(q, k, v, held.Keys, held.Values, Tokens, scale, cap, window);
     }
 
-    // [B, KH, room, k] with room for the new tokens.
-    private (Tensor Keys, Tensor Values) Room(Attention module, Tensor keys, Tensor values)
+    // [B, KH, room, k] with room for so many new tokens; of the type and on the device of another tensor.
+    internal (Tensor Keys, Tensor Values) Room(Attention module, long batch, long added, Tensor like)
     {
-        var length = Tokens + keys.shape[1];
+        var length = Tokens + added;
         if (!_held.TryGetValue(module, out var held) || held.Keys.shape[2] < length)
         {
             var room = Math.Max(LeastRoom, length + length / 2);
-            var (grownKeys, grownValues) = (Grown(keys, held.Keys, room), Grown(values, held.Values, room));
+            Tensor Grown(Tensor? before) => this.Grown([batch, module.KeyHeads, room, module.HeadWidth], like, before);
+            var (grownKeys, grownValues) = (Grown(held.Keys), Grown(held.Values));
             held.Keys?.Dispose();
             held.Values?.Dispose();
             held = _held[module] = (grownKeys, grownValues);
@@ -72,9 +73,9 @@ public sealed class KeyValueMemory : IDisposable
         place.copy_(turned);
     }
 
-    private Tensor Grown(Tensor added, Tensor? before, long room)
+    private Tensor Grown(long[] shape, Tensor like, Tensor? before)
     {
-        var grown = empty([added.shape[0], added.shape[2], room, added.shape[3]], dtype: added.dtype, device: added.device).DetachFromDisposeScope();
+        var grown = empty(shape, dtype: like.dtype, device: like.device).DetachFromDisposeScope();
         if (before is null || Tokens == 0) return grown;
         using var place = grown.narrow(2, 0, Tokens);
         using var kept = before.narrow(2, 0, Tokens);

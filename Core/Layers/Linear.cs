@@ -46,6 +46,8 @@ public sealed class Linear : Module
         _isShared = false;
     }
 
+    internal BlockKernel.Map Form() => new(Extras.Address(Matrix.Value), Bias is { } bias ? Extras.Address(bias.Value) : 0, Matrix.Shape[0], Matrix.Shape[1]);
+
     // What is folded into a layer without bias needs one.
     internal Weight EnsureBias()
     {

@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -27,6 +28,8 @@ public sealed class Mlp : FeedForward
 
     /// <inheritdoc/>
     public override Linear Out { get; }
+
+    internal override BlockKernel.ActivationKind? Kind => _norm is null ? Activation.KindOf(_activation) : null;
 
     /// <inheritdoc/>
     public override Tensor Forward(Tensor x, HookRun run)

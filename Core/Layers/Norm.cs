@@ -1,3 +1,4 @@
+using Prisma.Engine;
 using static TorchSharp.torch;
 
 namespace Prisma.Core;
@@ -74,6 +75,8 @@ public abstract class Norm : Module
         var centred = Centres ? x - x.mean([-1], keepdim: true) : x;
         return (centred / scale * Gain).MoveToOuterDisposeScope();
     }
+
+    internal BlockKernel.Norm Form() => new(Extras.Address(Gain), Bias is { } bias ? Extras.Address(bias) : 0, Centres ? BlockKernel.NormKind.Layer : BlockKernel.NormKind.RootMeanSquare, Eps);
 
     // After both were folded into what reads the norm.
     internal void Reset()

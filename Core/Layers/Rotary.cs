@@ -17,6 +17,9 @@ public enum RotaryPairs
 /// </summary>
 public abstract class Rotary
 {
+    /// <summary>Which axes form a pair, where a pass's <see cref="AttentionContext.Turns"/> say all else; null where they do not.</summary>
+    public virtual RotaryPairs? Pairs => null;
+
     /// <summary>Turns queries or keys.</summary>
     /// <param name="x">[B, P, H, k].</param>
     /// <param name="context">Positions of the tokens.</param>

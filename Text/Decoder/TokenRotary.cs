@@ -24,6 +24,9 @@ public sealed class TokenRotary : Rotary
     public RopeSettings Settings { get; }
 
     /// <inheritdoc/>
+    public override RotaryPairs? Pairs => _pairs;
+
+    /// <inheritdoc/>
     public override Tensor Rotate(Tensor x, AttentionContext context)
     {
         using var scope = NewDisposeScope();

@@ -3,12 +3,13 @@
 // in one order, so results do not depend on the number of threads.
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <limits>
+#include <type_traits>
 #include <vector>
 
+#include "elementary.h"
 #include "half.h"
 #include "platform.h"
 #include "team.h"
@@ -17,35 +18,11 @@ namespace {
 
 using namespace prisma;
 
-#if defined(__GNUC__)
-#define PRISMA_INLINE inline __attribute__((always_inline))
-#else
-#define PRISMA_INLINE inline
-#endif
-
 // What all heads of a call share.
 struct Form {
     int64_t width, first, count;  // d_head; the first key that is seen; how many are
     float scale, cap;             // cap 0: none
 };
-
-// eˣ for x ≤ 0 within 2 ulp: 2ⁿ·eʳ with |r| ≤ ln 2 / 2. Far below zero it is 0, as a masked score's is.
-PRISMA_INLINE float exponential(float x) {
-    constexpr float round = 12582912.0f;  // 1.5·2²³: adding it leaves the nearest whole number in the low bits
-    const float n = (x * 1.44269504f + round) - round;
-    const float r = (x - n * 0.693359375f) + n * 2.12194440e-4f;
-    float p = 1.9875691500e-4f;
-    p = p * r + 1.3981999507e-3f;
-    p = p * r + 8.3334519073e-3f;
-    p = p * r + 4.1665795894e-2f;
-    p = p * r + 1.6666665459e-1f;
-    p = p * r + 5.0000001201e-1f;
-    p = p * r * r + r + 1.0f;
-    const int32_t power = (static_cast<int32_t>(n) + 127) << 23;
-    float scale;
-    std::memcpy(&scale, &power, sizeof scale);
-    return x < -87.0f ? 0.0f : p * scale;
-}
 
 constexpr int64_t kAtOnce = 4;         // rows: a query is read once for them, and what is mixed is read and written once
 constexpr int64_t kBytesAhead = 8192;  // of rows that are asked for before their turn: memory answers in the time in which some kilobytes are read
@@ -118,7 +95,8 @@ PRISMA_INLINE void attend(const float* query, const Number* keys, const Number* 
     const int64_t width = form.width, count = form.count, first = form.first * width;
     score(query, Rows<Number>{keys + first, count, width, values + first}, scores);
     if (form.cap > 0)
-        for (int64_t t = 0; t < count; ++t) scores[t] = std::tanh(scores[t] / form.cap) * form.cap;
+#pragma omp simd
+        for (int64_t t = 0; t < count; ++t) scores[t] = hyperbolic_tangent(scores[t] / form.cap) * form.cap;
     float most = -std::numeric_limits<float>::infinity();
 #pragma omp simd reduction(max : most)
     for (int64_t t = 0; t < count; ++t) most = scores[t] > most ? scores[t] : most;

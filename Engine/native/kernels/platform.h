@@ -14,6 +14,13 @@
 #define PRISMA_WIDE_FUSED
 #endif
 
+// For what has to become part of a function that is compiled for wider vectors.
+#if defined(__GNUC__)
+#define PRISMA_INLINE inline __attribute__((always_inline))
+#else
+#define PRISMA_INLINE inline
+#endif
+
 #if defined(_WIN32)
 #define PRISMA_EXPORT extern "C" __declspec(dllexport)
 #else
