@@ -25,6 +25,9 @@ internal sealed class TokenBlock
         return new TokenBlock(weights, suits && FormOf(block) is { } form ? form with { IsHalf = type == ScalarType.BFloat16 ? 1 : 0 } : null);
     }
 
+    /// <summary>Whether the kernel has all that the block has.</summary>
+    internal bool CanRun => _form is not null;
+
     /// <summary>Whether these are the block's weights still. (Written in place, they stay where they are.)</summary>
     internal bool IsCurrent
     {
