@@ -46,7 +46,7 @@ public static class CopyingScores
     public static double Of(Attention attention, int head)
     {
         ArgumentNullException.ThrowIfNull(attention);
-        if (attention.HasInnerNorm) return double.NaN;
+        if (attention.InnerNorm is not null) return double.NaN;
         using var ov = HeadCircuits.Ov(attention, head);
         return Of(ov);
     }

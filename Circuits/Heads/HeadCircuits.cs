@@ -34,7 +34,7 @@ public static class HeadCircuits
 
     internal static void CheckLinear(Attention attention)
     {
-        if (attention.HasInnerNorm) throw new NotApplicableException("Heads of this model are normalised together before they write, so a head alone has no fixed map from what it sees to what it writes.");
+        if (attention.InnerNorm is not null) throw new NotApplicableException("Heads of this model are normalised together before they write, so a head alone has no fixed map from what it sees to what it writes.");
     }
 
     private static void Check(Attention attention, int head)

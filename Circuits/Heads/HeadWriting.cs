@@ -23,7 +23,7 @@ internal sealed class HeadWriting
         _attention = attention;
         _factor = model.InBlocks<Block>(part, exact: true).FirstOrDefault(block => ReferenceEquals(block.Module?.Attention, attention)).Module?.AttentionScale?.Value;
         Tensor At(SiteKind kind) => cache[kind[layer].In(part)];
-        if (attention.HasInnerNorm) _innerScale = At(Site.AttnInnerScale);
+        if (attention.InnerNorm is not null) _innerScale = At(Site.AttnInnerScale);
         using var scope = NewDisposeScope();
         if (!(_factor is null ? At(Site.AttnModuleOut) : At(Site.AttnModuleOut) * _factor).Equals(At(Site.AttnOut)))
             throw new NotApplicableException($"Heads cannot be told apart: block {layer} of {model.Card.Name} normalises what they write.");

@@ -81,9 +81,6 @@ public sealed class Attention : Module
     /// <summary>The norm between what all heads read together and the output matrix; null where there is none.</summary>
     public Norm? InnerNorm => _innerNorm;
 
-    /// <summary>Whether a norm stands between what the heads read and the output matrix.</summary>
-    public bool HasInnerNorm => _innerNorm is not null;
-
     /// <summary>W_O as a view [H, k, d]: what each head writes per unit of z.</summary>
     public Tensor OutputPerHead => Out.Matrix.Value.t().view(Heads, HeadWidth, Width);
 

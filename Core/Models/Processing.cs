@@ -74,7 +74,7 @@ public static class Processing
     public static void FoldValueBiases(Attention attention)
     {
         if (attention.Qkv.Bias is not { } bias) return;
-        if (attention.HasInnerNorm) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
+        if (attention.InnerNorm is not null) throw new PrismaException("fold-value-biases: a norm stands between the values and the output matrix, so the value biases cannot pass through it.");
         var output = attention.Out.EnsureBias();
         var read = (attention.Heads + attention.KeyHeads) * attention.HeadWidth;
         var values = bias.Value.narrow(0, read, attention.KeyHeads * attention.HeadWidth);

@@ -117,7 +117,9 @@ int multiply(const Weight* w, int64_t rows, int64_t width, const float* x, const
     if (rows < 0 || width < 0) return kBadArgument;
     const auto products = products_of<Weight>(kind);
     if (!products.one) return kUnsuited;
-    const int64_t piece = std::max<int64_t>(kStreams, kPieceBytes / std::max<int64_t>(width * static_cast<int64_t>(sizeof(Weight)), 1));
+    // As many pieces for each thread, so that none works alone at the end.
+    const int64_t bytes = rows * width * static_cast<int64_t>(sizeof(Weight)), rounds = bytes / (kPieceBytes * std::max(threads, 1)) + 1;
+    const int64_t piece = std::max<int64_t>(kStreams, (rows + rounds * threads - 1) / (rounds * threads));
     Team::shared().run(rows, piece, threads, [=](int64_t begin, int64_t end) {
         const int64_t apart = (end - begin) / kStreams;
         for (int64_t r = begin; r < begin + apart; ++r) {

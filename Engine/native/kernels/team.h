@@ -1,5 +1,5 @@
-// Threads that stay between calls, for work of microseconds that is called again and again. As in parallel.h, the cut depends on the range alone and
-// every piece writes only its own results. One call at a time has the team: a second, from another thread meanwhile, does its work alone.
+// Threads that stay between calls, for work of microseconds that is called again and again. Every piece writes only its own results, which must not
+// depend on how the range is cut. One call at a time has the team: a second, from another thread meanwhile, does its work alone.
 #pragma once
 
 #include <algorithm>
