@@ -8,7 +8,7 @@ namespace Prisma.Circuits;
 /// averaged over the examples with the feature's activation as weight. Embeddings of any encoder: of sentences, or of pictures and captions in CLIP's space.
 /// </summary>
 /// <param name="Scores">[F]: 1 for the feature nearest to the topic, 0 for the farthest; NaN where it never fires.</param>
-/// <param name="Distances">The distance of each reference example to the alignment set.</param>
+/// <param name="Distances">The distance of each reference example to the alignment set; 0 where it is within rounding (1e-5 for float32 embeddings).</param>
 /// <param name="Coverage">The share of features that fire on the reference examples.</param>
 public sealed record TopicAlignment(IReadOnlyList<double> Scores, IReadOnlyList<double> Distances, double Coverage)
 {
@@ -27,9 +27,11 @@ public sealed record TopicAlignment(IReadOnlyList<double> Scores, IReadOnlyList<
         using var scope = NewDisposeScope();
         using var mode = no_grad();
         var cosines = nn.functional.normalize(reference.to(float64)).matmul(nn.functional.normalize(alignment.to(float64)).t());
-        // Distances of unit vectors; rounding must not make an example differ from itself.
+        // Distances of unit vectors; rounding must not make an example differ from itself, also where its embedding was computed in two passes of
+        // different sizes: those differ by some units in the last place of their type.
+        var rounding = Math.Max(Rounding(reference.dtype), Rounding(alignment.dtype));
         var distances = (2 - cosines.max(1).values * 2).clamp(min: 0).sqrt();
-        distances = distances.masked_fill(distances.lt(1e-7), 0);
+        distances = distances.masked_fill(distances.lt(rounding), 0);
         var weights = activations.to(float64);
         var sums = Exact(weights.sum(0L));
         var raw = Exact(weights.t().matmul(distances.square()));
@@ -62,6 +64,13 @@ public sealed record TopicAlignment(IReadOnlyList<double> Scores, IReadOnlyList<
         var kept = swap ? pre.relu().gather(1, places) * values.gt(0).to(pre.dtype) : values;
         return pre.zeros_like().scatter(1, places, kept).MoveToOuterDisposeScope();
     }
+
+    private static double Rounding(ScalarType type) => type switch
+    {
+        ScalarType.Float64 => 1e-7,
+        ScalarType.Float32 => 1e-5,
+        _ => 1e-2,
+    };
 
     private static double[] Exact(Tensor values) => values.cpu().data<double>().ToArray();
 }

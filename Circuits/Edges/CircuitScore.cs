@@ -23,7 +23,7 @@ public sealed record CircuitScore(int Edges, int AllEdges, double Full, double E
         Of(model, clean, corrupt, [circuit], target, options)[0];
 
     /// <summary>Measures several circuits of one graph together.</summary>
-    /// <exception cref="PrismaException">Both runs have the same target, so there is no behaviour to keep.</exception>
+    /// <exception cref="PrismaException">Both runs have the same target, to within rounding (1e-5 of it), so there is no behaviour to keep.</exception>
     public static IReadOnlyList<CircuitScore> Of(HookedModel model, ModelInput clean, ModelInput corrupt, IReadOnlyList<EdgeCircuit> circuits, Target? target = null, PatchOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(circuits);
@@ -31,8 +31,10 @@ public sealed record CircuitScore(int Edges, int AllEdges, double Full, double E
         using var scope = NewDisposeScope();
         var graph = circuits[0].Graph;
         using var run = EdgeRun.Record(model, clean, corrupt, graph, target, options);
+        // Asked of the runs themselves: the whole and the empty circuit are rounded differently even where the runs are one.
+        var (full, empty) = (run.Pair.Scores(run.Pair.Clean), run.Pair.Scores(run.Pair.Corrupt));
+        if (Runs.Alike(full, empty)) throw new PrismaException($"The clean and the corrupted run have the same target ({full.Average():g6}): there is no behaviour to keep. Choose another target or another pair.");
         double[] means = [.. run.Targets([EdgeCircuit.All(graph), EdgeCircuit.None(graph), .. circuits, .. circuits.Select(circuit => circuit.Complement())]).Select(values => values.Average())];
-        if (means[0] == means[1]) throw new PrismaException($"The clean and the corrupted run have the same target ({means[0]:g6}): there is no behaviour to keep. Choose another target or another pair.");
         return [.. circuits.Select((circuit, k) => new CircuitScore(circuit.Count, graph.EdgeCount, means[0], means[1], means[2 + k], means[2 + circuits.Count + k]))];
     }
 }

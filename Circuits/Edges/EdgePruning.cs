@@ -23,6 +23,9 @@ public static class EdgePruning
     /// <param name="options">Null: the defaults.</param>
     /// <exception cref="NotApplicableException">The stream is not a plain sum of heads and MLPs.</exception>
     /// <exception cref="OptionsException">There are fewer edges than asked for, or an option is impossible.</exception>
+    /// <exception cref="PrismaException">
+    /// Both runs have the same answer, to within rounding: the divergence is not above 1e-6, or the target's distance not above 1e-5 of it.
+    /// </exception>
     public static EdgePruningResult Find(HookedModel model, ModelInput clean, ModelInput corrupt, int edges, Target? target = null, string part = "", EdgePruningOptions? options = null)
     {
         options ??= new EdgePruningOptions();
@@ -97,7 +100,9 @@ public static class EdgePruning
             (_run, _divergence) = (run, divergence);
             _clean = (divergence ? Target.LogitsOf(run.Pair.Clean).log_softmax(-1) : run.Pair.Settled.Of(run.Pair.Clean)).detach();
             _gap = Distance(run.Pair.Corrupt).detach();
-            if (_gap.item<float>() == 0) throw new PrismaException("The clean and the corrupted run have the same answer: there is no behaviour to keep. Choose another target or another pair.");
+            // A loss taken over what rounding leaves of equal answers would be noise.
+            var rounding = divergence ? 1e-6 : Runs.Rounding * Runs.Rounding * _clean.square().mean().item<float>();
+            if (_gap.item<float>() <= rounding) throw new PrismaException("The clean and the corrupted run have the same answer: there is no behaviour to keep. Choose another target or another pair.");
         }
 
         internal Tensor Of(Tensor gates)

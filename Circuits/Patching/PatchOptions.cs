@@ -2,7 +2,9 @@ using Prisma.Core;
 
 namespace Prisma.Circuits;
 
-/// <summary>How patched passes are carried out; the numbers do not depend on it.</summary>
+/// <summary>
+/// How patched passes are carried out; the numbers do not depend on it but for float32's rounding, which may be another where passes have other numbers of rows.
+/// </summary>
 public sealed record PatchOptions
 {
     /// <summary>Changed copies of examples in one pass: memory against speed. 32 fills two cores on a ViT-B and takes about 0.5 GB there.</summary>

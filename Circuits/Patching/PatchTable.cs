@@ -36,12 +36,11 @@ public sealed record PatchTable
     /// The share of the way from the changed run to the giving one, ratio of the means: 0 nothing happened, 1 the target is as in the giving run;
     /// may lie beyond.
     /// </summary>
-    /// <exception cref="PrismaException">No run gave values, or both runs have the same target.</exception>
+    /// <exception cref="PrismaException">No run gave values, or both runs have the same target, to within rounding (1e-5 of it).</exception>
     public double Share(int row, int column)
     {
         if (Donor.Count == 0) throw new PrismaException("An ablation has no second run, so its changes have no share; read Change.");
-        var whole = Donor.Average() - Before.Average();
-        return whole != 0 ? Change(row, column) / whole
+        return !Runs.Alike(Donor, Before) ? Change(row, column) / (Donor.Average() - Before.Average())
             : throw new PrismaException($"Both runs have the same target ({Before.Average():g6}), so there is nothing to bring back. Choose another target or another pair.");
     }
 

@@ -84,7 +84,8 @@ public sealed class HookPlan
 
     /// <summary>
     /// Starts the pass at a block with a stream kept from another pass of the same input: blocks before it in the same part are left out,
-    /// the result is the same bit for bit. Not for passes with a memory of earlier tokens, which would miss those blocks'.
+    /// the result is the same bit for bit (copies of a stream kept from fewer examples give it to within rounding, as products of other numbers
+    /// of rows may be rounded differently). Not for passes with a memory of earlier tokens, which would miss those blocks'.
     /// </summary>
     /// <param name="site">A place at which passes may start, see <see cref="HookPoint.CanStart"/>.</param>
     /// <param name="stream">The value there, as the run's input would have given it. Borrowed while the plan is used.</param>
@@ -94,7 +95,7 @@ public sealed class HookPlan
 
     /// <summary>
     /// Gives a place the value that it had in another pass of the same input; edits of the plan come after. What only serves to make it may be
-    /// left out (attention, for what its heads read: there the result is the same bit for bit). Not for passes with a memory.
+    /// left out (attention, for what its heads read: there the result is the same bit for bit, for as many examples as the other pass had). Not for passes with a memory.
     /// </summary>
     /// <param name="site">The place.</param>
     /// <param name="value">Its value, of the shape that this pass has there. Borrowed while the plan is used.</param>

@@ -157,14 +157,24 @@ public sealed class PictureIntervention
     // What a transplanted feature becomes at each step: one value for each cell of each picture, one picture after another.
     private float[][] TargetsOf(HookSite site, int feature, Generation original, Generation source, double strength)
     {
-        using var scope = NewDisposeScope();
-        var targets = MapOf(site, feature, source);
-        if (strength != 1)
+        return [.. Enumerable.Range(0, (int)original.Steps.shape[0]).Select(step =>
         {
-            var here = MapOf(site, feature, original);
-            targets = here + (targets - here) * strength;
+            using var scope = NewDisposeScope();
+            var target = At(source, step);
+            if (strength != 1)
+            {
+                var here = At(original, step);
+                target = here + (target - here) * strength;
+            }
+            return target.contiguous().data<float>().ToArray();
+        })];
+
+        // Encoded as the splice will: only a product of the same shape is sure to be rounded alike, so that no change is none.
+        Tensor At(Generation made, int step)
+        {
+            using var codes = _coders[site].Encode(Cells.ToTokens(site, made.Cache[site].select(1, step).contiguous()));
+            return codes.Column(feature);
         }
-        return [.. targets.unbind(1).Select(step => step.contiguous().data<float>().ToArray())];
     }
 
     private Codes CodesOf(HookSite site, Tensor updates)

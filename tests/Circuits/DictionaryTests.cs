@@ -160,6 +160,8 @@ public sealed class DictionaryTests
         Assert.Equal(Math.Sqrt(2), found.Distances[1], 1e-9);
         Assert.Equal(0.75, found.Coverage);
         Assert.Equal([0, 2], found.Top(2));
+        // What rounding leaves between two passes over the same example is no distance; what an example differs by is.
+        Assert.Equal([0.0, 1e-3], TopicAlignment.Of(ones(2, 1), tensor([1f, 2e-6f, 1f, 1e-3f], [2, 2]), tensor([1f, 0], [1, 2])).Distances.Select(distance => Math.Round(distance, 6)));
         // A common scale of the codes changes nothing; a topic of everything tells nothing apart.
         Assert.Equal(found.Scores, TopicAlignment.Of(codes * 7, reference, tensor([2f, 0], [1, 2])).Scores);
         Assert.All(TopicAlignment.Of(codes, reference, reference).Scores.Take(3), score => Assert.Equal(1, score));

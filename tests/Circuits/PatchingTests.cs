@@ -59,7 +59,7 @@ public sealed class PatchingTests
     }
 
     [Fact]
-    public void Shared_prefixes_change_no_bit()
+    public void Shared_prefixes_change_nothing_but_rounding()
     {
         using var scope = NewDisposeScope();
         using var model = Tiny.Vit();
@@ -68,7 +68,10 @@ public sealed class PatchingTests
         var grid = new PatchGrid(Site.Z, PatchAxes.LayerHead);
         var shared = ActivationPatching.Run(model, clean, corrupt, grid, options: new PatchOptions { Rows = 4 });
         var whole = ActivationPatching.Run(model, clean, corrupt, grid, options: new PatchOptions { Rows = 4, SharePrefix = false });
-        Assert.Equal(whole.After.SelectMany(row => row).SelectMany(cell => cell), shared.After.SelectMany(row => row).SelectMany(cell => cell));
+        // Both take their changes in passes of different sizes, and products of different numbers of rows may be summed in different orders.
+        foreach (var (want, got) in whole.After.SelectMany(row => row).SelectMany(cell => cell).Zip(shared.After.SelectMany(row => row).SelectMany(cell => cell), (want, got) => (want, got)))
+            Assert.Equal(want, got, 1e-5);
+        Assert.All(whole.Changes().Cast<double>(), change => Assert.True(Math.Abs(change) > 1e-4));
         Assert.True(shared.Forwards < whole.Forwards);
         Assert.Contains("class", shared.Target, StringComparison.Ordinal);
     }

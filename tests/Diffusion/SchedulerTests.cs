@@ -21,7 +21,12 @@ public sealed class SchedulerTests
         var told = CasesJson().GetProperty(name);
         var schedule = Start(told, told.GetProperty("num_inference_steps").GetInt32());
         Tensor Want(string key) => expected.Get($"{name}.{key}").ToTensor();
-        using (var timesteps = schedule.AllTimesteps()) Assert.True(timesteps.Equals(Want("timesteps")), $"{timesteps.data<float>()}");
+        using (var timesteps = schedule.AllTimesteps())
+        {
+            // Steps between those of the training come from logarithms, whose last bit is the processor's.
+            Assert.Equal(Want("timesteps").dtype, timesteps.dtype);
+            DiffusionFixture.Near("timesteps", timesteps, Want("timesteps"), timesteps.is_floating_point() ? OfTrace : 0);
+        }
         Assert.Equal(told.GetProperty("uses_noise").GetBoolean(), schedule.UsesNoise);
         DiffusionFixture.Near("init_noise_sigma", tensor(schedule.StartSigma), Want("init_noise_sigma"), OfTrace);
         if (schedule is SigmaSchedule { Sigmas: var sigmas }) DiffusionFixture.Near("sigmas", tensor(sigmas.ToArray()), Want("sigmas"), OfTrace);

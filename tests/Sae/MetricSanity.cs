@@ -163,14 +163,22 @@ public sealed class MetricSanity
     public void More_features_never_tell_a_concept_worse_but_for_noise()
     {
         using var scope = NewDisposeScope();
-        using var generator = new Generator(4);
         bool[] labels = [.. Enumerable.Range(0, 600).Select(k => k % 2 == 0)];
-        // Ten features, each right four times out of five on its own.
-        var flips = rand(600, 10, generator: generator).lt(0.2);
-        var codes = (tensor([.. labels.Select(label => label ? 1f : 0)], [600, 1]) - flips.to(float32)).abs();
-        var scores = new[] { 1, 2, 5, 10 }.Select(k => SparseProbing.Score(codes.narrow(0, 0, 300), labels[..300], codes.narrow(0, 300, 300), labels[300..], k).Accuracy).ToList();
+        var numbers = new[] { 1, 2, 5, 10 };
+        // The mean of ten draws: where two features disagree the last bit of their weights answers, which makes one draw a matter of luck.
+        var draws = Enumerable.Range(0, 10).Select(Draw).ToList();
+        var scores = numbers.Select((_, k) => draws.Average(draw => draw[k])).ToList();
         for (var k = 1; k < scores.Count; k++) Assert.True(scores[k] >= scores[k - 1] - 0.03, string.Join(", ", scores));
         Assert.True(scores[^1] > scores[0] + 0.1, string.Join(", ", scores));
+
+        double[] Draw(int seed)
+        {
+            using var generator = new Generator((ulong)seed);
+            // Ten features, each right four times out of five on its own.
+            var flips = rand(600, 10, generator: generator).lt(0.2);
+            var codes = (tensor([.. labels.Select(label => label ? 1f : 0)], [600, 1]) - flips.to(float32)).abs();
+            return [.. numbers.Select(k => SparseProbing.Score(codes.narrow(0, 0, 300), labels[..300], codes.narrow(0, 300, 300), labels[300..], k).Accuracy)];
+        }
     }
 
     [Fact]

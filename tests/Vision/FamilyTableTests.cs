@@ -10,20 +10,26 @@ namespace Prisma.Tests.Vision;
 /// </summary>
 public sealed class FamilyTableTests
 {
-    // Another processor or BLAS adds in another order, and may not meet bit for bit what this one does.
-    private const double Slack = 10, Least = 1e-6;
+    // Another processor or BLAS adds in another order: what it measures was up to 2.5 times what this one does, or something where that is nothing.
+    private const double Room = 2;
+    private static readonly double[] s_steps = [1e-5, 2e-5, 5e-5, 1e-4];
 
     [Fact]
     public void The_table_of_families_is_what_the_tests_measure()
     {
         var proofs = FamilyProof.Measure();
         var rows = Prisma.Models.Catalog.Families.Select(family => Row(family, [.. proofs.Where(proof => proof.Family == family.Name)])).ToList();
-        var written = GeneratedPage.Check("families.md", Page(rows), WithoutErrors);
-        foreach (var row in rows)
-        {
-            var stated = ErrorIn(written.Split('\n').Single(line => line.StartsWith($"| `{row.Family}` ", StringComparison.Ordinal)));
-            Assert.True(row.Error <= Math.Max(stated, Least) * Slack, $"{row.Family}: {row.Error:g2} measured, {stated:g2} stated.");
-        }
+        // A renewal only raises bounds, so that one processor does not take back what another needed; without the page they start anew.
+        var before = StatedIn(GeneratedPage.Read("families.md"));
+        var stated = StatedIn(GeneratedPage.Check("families.md", Page(rows, row => Math.Max(Bound(row), before.GetValueOrDefault(row.Family))), WithoutErrors));
+        Assert.All(rows, row => Assert.True(row.Error <= stated[row.Family], $"{row.Family}: {row.Error:g2} measured, at most {stated[row.Family]:g2} stated."));
+    }
+
+    private static double Bound(FamilyRow row)
+    {
+        var bound = s_steps.FirstOrDefault(step => row.Error * Room <= step);
+        Assert.True(bound > 0, $"{row.Family} is off by {row.Error:g2}: far more than rounding.");
+        return bound;
     }
 
     private static FamilyRow Row(ModelFamily family, IReadOnlyList<FamilyProof> proofs)
@@ -40,7 +46,7 @@ public sealed class FamilyTableTests
             Registry.Default.Models.Count(model => model.Architecture.Family == family.Name));
     }
 
-    private static string Page(IReadOnlyList<FamilyRow> rows)
+    private static string Page(IReadOnlyList<FamilyRow> rows, Func<FamilyRow, double> bound)
     {
         var page = new StringBuilder("""
             # What every family was compared with
@@ -50,15 +56,16 @@ public sealed class FamilyTableTests
             Each checkpoint is a tiny one with random weights in the real layout (`tests/fixtures`), loaded as a user loads one and run in float32 on the CPU.
             *The reference's code*: tensors that transformers, timm, open_clip, diffusers, ViT-Prisma or TransformerLens itself computed from it.
             *The reference's formulas*: tensors of a short program that writes these formulas down again, because the reference's code was not at hand.
-            *Tensors* counts places inside the model and outputs; *largest error* is the largest |got − want| of any value in any of them.
+            *Tensors* counts places inside the model and outputs; *error at most* bounds |got − want| of every value in all of them: twice what the processors that
+            wrote this page measured, rounded up to 1e-5, 2e-5, 5e-5 or 1e-4. Sums are rounded differently on every processor, so less than 1e-5 is never stated.
             No published checkpoint is among these. *Known models* are entries of `weights/registry.json`; each says how far it was checked (`./prisma models show NAME`).
 
-            | family | what it loads | compared with | checkpoints | tensors | largest error | known models |
+            | family | what it loads | compared with | checkpoints | tensors | error at most | known models |
             |---|---|---|---|---|---|---|
 
             """);
         foreach (var row in rows)
-            page.Append(CultureInfo.InvariantCulture, $"| `{row.Family}` | {row.Reads} | {row.Kind} | {row.Checkpoints} | {row.Tensors} | {row.Error:0.0e+00} | {row.Models} |\n");
+            page.Append(CultureInfo.InvariantCulture, $"| `{row.Family}` | {row.Reads} | {row.Kind} | {row.Checkpoints} | {row.Tensors} | {bound(row):0e-0} | {row.Models} |\n");
         page.Append(CultureInfo.InvariantCulture, $"\n{rows.Count} families, {rows.Sum(row => row.Checkpoints)} checkpoints, {rows.Sum(row => row.Tensors)} tensors; {Registry.Default.Models.Count} known models.\n");
         return page.ToString();
     }
@@ -66,7 +73,8 @@ public sealed class FamilyTableTests
     private static string WithoutErrors(string page) => string.Join('\n', page.Split('\n').Select(line =>
         line.StartsWith("| `", StringComparison.Ordinal) ? string.Join('|', line.Split('|').Where((_, cell) => cell != 6)) : line));
 
-    private static double ErrorIn(string line) => double.Parse(line.Split('|')[6], CultureInfo.InvariantCulture);
+    private static Dictionary<string, double> StatedIn(string page) => page.Split('\n').Where(line => line.StartsWith("| `", StringComparison.Ordinal)).Select(line => line.Split('|'))
+        .ToDictionary(cells => cells[1].Trim(' ', '`'), cells => double.Parse(cells[6], CultureInfo.InvariantCulture), StringComparer.Ordinal);
 
     private sealed record FamilyRow(string Family, string Reads, string Kind, int Checkpoints, int Tensors, double Error, int Models);
 }
