@@ -20,7 +20,7 @@ namespace {
 
 using namespace prisma;
 
-constexpr int64_t kPieceBytes = 1 << 19;  // of W, that a thread takes at a time
+constexpr int64_t kPieceBytes = 1 << 20;  // of W, that a thread takes at a time: at the start of each, memory's streams begin anew
 constexpr int kStreams = 4;               // rows that are read side by side, far apart: memory gives several streams faster than one
 constexpr int kSums = 2;                  // per row: that the next does not wait for the last
 
