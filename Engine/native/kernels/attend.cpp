@@ -132,7 +132,7 @@ int attend_all(const Number* q, const Number* k, const Number* v, Number* keys, 
         std::memcpy(values + (h * room + before) * width, v + h * width, width * sizeof(Number));
     }
     std::vector<float> scratch(static_cast<size_t>(batch * heads * (form.count + 2 * width)));
-    Team::shared().run(batch * heads, std::max<int64_t>(1, batch * heads / (2 * threads)), threads, [&](int64_t begin, int64_t end) {
+    Team::shared().run(batch * heads, 1, threads, [&](int64_t begin, int64_t end) {
         for (int64_t h = begin; h < end; ++h) {
             float* query = scratch.data() + h * (form.count + 2 * width);
             float *mixed = query + width, *scores = mixed + width;

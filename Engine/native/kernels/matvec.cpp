@@ -20,7 +20,7 @@ namespace {
 
 using namespace prisma;
 
-constexpr int64_t kPieceBytes = 1 << 20;  // of W, that a thread takes at a time: at the start of each, memory's streams begin anew
+constexpr int64_t kLeastBytes = 1 << 18;  // of W, that a thread takes at a time
 constexpr int kStreams = 4;               // rows that are read side by side, far apart: memory gives several streams faster than one
 constexpr int kSums = 2;                  // per row: that the next does not wait for the last
 
@@ -117,10 +117,8 @@ int multiply(const Weight* w, int64_t rows, int64_t width, const float* x, const
     if (rows < 0 || width < 0) return kBadArgument;
     const auto products = products_of<Weight>(kind);
     if (!products.one) return kUnsuited;
-    // As many pieces for each thread, so that none works alone at the end.
-    const int64_t bytes = rows * width * static_cast<int64_t>(sizeof(Weight)), rounds = bytes / (kPieceBytes * std::max(threads, 1)) + 1;
-    const int64_t piece = std::max<int64_t>(kStreams, (rows + rounds * threads - 1) / (rounds * threads));
-    Team::shared().run(rows, piece, threads, [=](int64_t begin, int64_t end) {
+    const int64_t least = std::max<int64_t>(kStreams, kLeastBytes / std::max<int64_t>(width * static_cast<int64_t>(sizeof(Weight)), 1));
+    Team::shared().run(rows, least, threads, [=](int64_t begin, int64_t end) {
         const int64_t apart = (end - begin) / kStreams;
         for (int64_t r = begin; r < begin + apart; ++r) {
             float found[kStreams];

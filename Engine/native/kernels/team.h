@@ -24,18 +24,18 @@ class Team {
         return *team;
     }
 
-    // body(begin, end) for every piece of [0, count); it must not throw.
+    // body(begin, end) for pieces of [0, count), each of `least` or more but for the last; it must not throw.
     template <class Body>
-    void run(int64_t count, int64_t piece, int threads, const Body& body) {
+    void run(int64_t count, int64_t least, int threads, const Body& body) {
         const auto call = [](const void* what, int64_t begin, int64_t end) { (*static_cast<const Body*>(what))(begin, end); };
         std::unique_lock<std::mutex> mine(entry_, std::defer_lock);
-        if (threads < 2 || count <= piece || !mine.try_lock() || alone_ > 0) {
+        if (threads < 2 || count <= least || !mine.try_lock() || alone_ > 0) {
             if (mine.owns_lock()) --alone_;
             body(0, count);
             return;
         }
         hire(threads - 1);
-        call_ = call, what_ = &body, count_ = count, piece_ = piece, seats_ = threads - 1;
+        call_ = call, what_ = &body, count_ = count, least_ = least, seats_ = threads - 1;
         next_.store(0);
         open_.store(true);
         if (asleep_.load() > 0) {
@@ -92,8 +92,14 @@ class Team {
         }
     }
 
+    // Large pieces first, because each begins with waiting for memory; smaller ones towards the end, so that all end together.
     void work() {
-        for (int64_t begin; (begin = next_.fetch_add(piece_)) < count_;) call_(what_, begin, std::min(begin + piece_, count_));
+        for (int64_t begin = next_.load(); begin < count_;) {
+            const int64_t end = std::min(count_, begin + std::max(least_, (count_ - begin) / (seats_ + 1)));
+            if (!next_.compare_exchange_weak(begin, end)) continue;
+            call_(what_, begin, end);
+            begin = next_.load();
+        }
     }
 
     std::mutex entry_, bed_;
@@ -103,7 +109,7 @@ class Team {
     std::atomic<int> inside_{0}, asleep_{0};
     int hired_ = 0, seats_ = 0;
     int rest_ = 0, alone_ = 0;  // calls without helpers after the last wait; how many of them are left
-    int64_t count_ = 0, piece_ = 1;
+    int64_t count_ = 0, least_ = 1;
     void (*call_)(const void*, int64_t, int64_t) = nullptr;
     const void* what_ = nullptr;
 };
