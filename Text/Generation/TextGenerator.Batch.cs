@@ -68,16 +68,16 @@ public static partial class TextGenerator
     {
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
-        var (keys, last) = (rows[0].Ids.Count, Site.LnFinal.Only);
+        var keys = rows[0].Ids.Count;
         var first = (int)(memory?.Tokens ?? 0);
         var input = new ModelInput { Memory = memory };
         input.Add("input_ids", tensor(rows.SelectMany(row => row.Ids.Skip(first)).ToArray(), [rows.Count, keys - first]));
         // Without padding the plain pass says the same and is faster.
         if (rows.Any(row => row.HasPadding)) input.Add("attention_mask", tensor(rows.SelectMany(row => row.Mask).ToArray(), [rows.Count, keys]));
         var plan = memory is not null ? Remembering(options, step) : Whole(options, keys - step, keys);
-        using var recording = model.Run(input, plan.Keep(last).StopAfter(last));
+        using var recording = model.Run(input, UpToHead(plan, keys - first));
         memory?.Advance(keys - first);
-        var logits = model.Logits(recording.Cache[last].select(1, -1));
+        var logits = LastLogits(model, recording, keys - first);
         var made = rows.Select(GeneratedToken? (row, text) => row.HasEnded ? null : samplers[text].Next(logits[text])).ToArray();
         options.Observe?.Invoke(step, recording);
         return made;

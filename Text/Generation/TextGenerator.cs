@@ -62,16 +62,26 @@ public static partial class TextGenerator
     {
         using var scope = NewDisposeScope();
         using var frozen = no_grad();
-        var last = Site.LnFinal.Only;
         var input = new ModelInput { Memory = memory };
         input.Add("input_ids", tensor(ids.ToArray(), [1, ids.Count]));
-        // Logits of the last token alone: the head is the largest matrix of a small model.
-        using var recording = model.Run(input, plan.Keep(last).StopAfter(last));
+        using var recording = model.Run(input, UpToHead(plan, ids.Count));
         memory?.Advance(ids.Count);
-        var token = sampler.Next(model.Logits(recording.Cache[last].select(1, -1)).select(0, 0));
+        var token = sampler.Next(LastLogits(model, recording, ids.Count)[0]);
         options.Observe?.Invoke(step, recording);
         return token;
     }
+
+    // Logits of the last token alone: the head is the largest matrix of a small model. A pass of one token goes on to its head, as ending it early
+    // takes longer than what else it does beside reading weights.
+    private static HookPlan UpToHead(HookPlan plan, long tokens)
+    {
+        plan = plan.Keep(Site.LnFinal.Only);
+        return tokens == 1 ? plan : plan.StopAfter(Site.LnFinal.Only);
+    }
+
+    // [B, V].
+    private static Tensor LastLogits(CausalLm model, Recording recording, long tokens) =>
+        tokens == 1 ? recording.Main.select(1, 0) : model.Logits(recording.Cache[Site.LnFinal.Only].select(1, -1));
 
     private static HookPlan Remembering(GenerateOptions options, int step) =>
         options.Edits.Where(edit => edit.Covers(step)).Aggregate(options.Plan, (plan, edit) => plan.Edit(edit.Site, edit.Edit));

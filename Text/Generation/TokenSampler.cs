@@ -20,7 +20,7 @@ internal sealed class TokenSampler(GenerateOptions options) : IDisposable
         logits.data<float>().CopyTo(values);
         var most = Numbers.Max<float>(values);
         if (!float.IsFinite(most)) throw new PrismaException("The logits are not numbers: an edit or the weights made the model overflow.");
-        var id = options.Temperature == 0 ? Numbers.IndexOfMax<float>(values) : (int)Draw(logits / options.Temperature);
+        var id = options.Temperature == 0 ? Array.IndexOf(values, most) : (int)Draw(logits / options.Temperature);
         var chosen = values[id];
         Numbers.Subtract(values, most, values);
         Numbers.Exp<float>(values, values);
