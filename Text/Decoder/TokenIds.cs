@@ -18,10 +18,12 @@ internal static class TokenIds
             throw new ShapeException($"input_ids is {ids.dtype} [{string.Join(", ", shape)}]; expected whole numbers [batch, tokens] with {(room is { } most ? $"1 to {most} tokens" : "at least 1 token")}.");
         if (shape[0] == 0) return ids.to(ScalarType.Int64);
         using var scope = NewDisposeScope();
-        var (least, greatest) = (ids.min().to(ScalarType.Int64).item<long>(), ids.max().to(ScalarType.Int64).item<long>());
+        var whole = ids.to(ScalarType.Int64);
+        var values = whole.cpu().data<long>().ToArray();
+        var (least, greatest) = (values.Min(), values.Max());
         if (least < 0 || greatest >= vocabulary)
             throw new ShapeException($"input_ids holds {(least < 0 ? least : greatest)}; the vocabulary has the ids 0 to {vocabulary - 1}. Is it the tokenizer of this model?");
-        return ids.to(ScalarType.Int64).MoveToOuterDisposeScope();
+        return whole.MoveToOuterDisposeScope();
     }
 
     /// <summary>Which tokens may be looked at, bool [B, keys]. A query that may look at nothing has no softmax, so such masks are refused.</summary>
