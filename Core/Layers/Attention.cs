@@ -159,9 +159,17 @@ public sealed class Attention : Module
         if (!_options.Causal || _options.ScoreBias is not null || _innerNorm is not null || _cosineScale is not null || _options.Rotary is { Pairs: null }) return null;
         return new BlockKernel.Form
         {
-            Width = Width, Heads = Heads, KeyHeads = KeyHeads, HeadWidth = HeadWidth, Qkv = Qkv.Form(), Out = Out.Form(),
-            OfQueries = _qNorm?.Form() ?? default, OfKeys = _kNorm?.Form() ?? default,
-            Scale = _scale, Cap = _options.SoftCap ?? 0, Window = _options.Window ?? 0,
+            Width = Width,
+            Heads = Heads,
+            KeyHeads = KeyHeads,
+            HeadWidth = HeadWidth,
+            Qkv = Qkv.Form(),
+            Out = Out.Form(),
+            OfQueries = _qNorm?.Form() ?? default,
+            OfKeys = _kNorm?.Form() ?? default,
+            Scale = _scale,
+            Cap = _options.SoftCap ?? 0,
+            Window = _options.Window ?? 0,
         };
     }
 

@@ -59,8 +59,13 @@ internal sealed class TokenBlock
         var (keys, values) = memory.Room(attention, 1, 1, x);
         var step = new BlockKernel.Step
         {
-            X = Extras.Address(x), Y = Extras.Address(y), Keys = Extras.Address(keys), Values = Extras.Address(values),
-            Before = memory.Tokens, Room = keys.shape[2], Threads = get_num_threads(),
+            X = Extras.Address(x),
+            Y = Extras.Address(y),
+            Keys = Extras.Address(keys),
+            Values = Extras.Address(values),
+            Before = memory.Tokens,
+            Room = keys.shape[2],
+            Threads = get_num_threads(),
         };
         if (turns is var (cos, sin))
             step = step with { Cos = Extras.Address(cos), Sin = Extras.Address(sin), Turned = cos.shape[^1], Neighbours = attention.Rotary?.Pairs == RotaryPairs.Neighbours ? 1 : 0 };

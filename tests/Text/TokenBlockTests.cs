@@ -65,10 +65,7 @@ public sealed class TokenBlockTests
     [InlineData("gelu", null)]
     public void What_the_kernel_lacks_goes_the_ordinary_way(string activation, int? hidden)
     {
-        var config = new HookedTransformerConfig
-        {
-            Width = 12, Layers = 2, Heads = 2, KeyHeads = 2, HeadWidth = 6, Hidden = hidden, Vocabulary = 30, Outputs = 30, Context = 20, Activation = activation,
-        };
+        var config = new HookedTransformerConfig { Width = 12, Layers = 2, Heads = 2, KeyHeads = 2, HeadWidth = 6, Hidden = hidden, Vocabulary = 30, Outputs = 30, Context = 20, Activation = activation };
         using var model = (CausalLm)new HookedTransformerFamily().Random(config, 2);
         using var scope = NewDisposeScope();
         Assert.All(model.Blocks, block => Assert.False(TokenBlock.Of(block).CanRun));
