@@ -95,7 +95,7 @@ public sealed class RgbImage
     public byte[] ToPng()
     {
         using var bgr = ToBgr();
-        Cv2.ImEncode(".png", bgr, out var bytes, new ImageEncodingParam(ImwriteFlags.PngCompression, 6));
+        Cv2.ImEncode(".png", bgr, out var bytes, [new ImageEncodingParam(ImwriteFlags.PngCompression, 6)]);
         return bytes;
     }
 
@@ -106,7 +106,7 @@ public sealed class RgbImage
     {
         if (quality is < 1 or > 100) throw new OptionsException($"JPEG quality is 1 to 100, got {quality}.");
         using var bgr = ToBgr();
-        Cv2.ImEncode(".jpg", bgr, out var bytes, new ImageEncodingParam(ImwriteFlags.JpegQuality, quality));
+        Cv2.ImEncode(".jpg", bgr, out var bytes, [new ImageEncodingParam(ImwriteFlags.JpegQuality, quality)]);
         return bytes;
     }
 

@@ -98,7 +98,7 @@ public sealed class Cv2Tests
     {
         using var folder = new TempFolder();
         using var mat = Mat.FromPixelData(1, 2, MatType.CV_8UC3, new byte[] { 1, 2, 3, 4, 5, 6 });
-        Assert.True(Cv2.ImWrite(folder["käse.png"], mat, new ImageEncodingParam(ImwriteFlags.PngCompression, 9)));
+        Assert.True(Cv2.ImWrite(folder["käse.png"], mat, [new ImageEncodingParam(ImwriteFlags.PngCompression, 9)]));
         using var read = Cv2.ImRead(folder["käse.png"], ImreadModes.Unchanged);
         Assert.Equal(mat.AsSpan<byte>().ToArray(), read.AsSpan<byte>().ToArray());
         using var none = Cv2.ImRead(folder["none.png"]);
