@@ -55,7 +55,7 @@ class Team {
     }
 
   private:
-    static constexpr int kPatience = 4000;  // looks at the door before sleep: some tens of microseconds, what lies between two products of a model
+    static constexpr int kPatience = 10000;  // looks at the door before sleep: a quarter of a millisecond, what lies between two tokens of a model
 
     static constexpr int kShortRest = 64, kLongRest = 4096;  // calls: about one token of a model, and some eighty
 
