@@ -57,8 +57,8 @@ public sealed class KeyValueMemory : IDisposable
         if (!_held.TryGetValue(module, out var held) || held.Keys.shape[2] < length)
         {
             var room = Math.Max(LeastRoom, length + length / 2);
-            Tensor Grown(Tensor? before) => this.Grown([batch, module.KeyHeads, room, module.HeadWidth], like, before);
-            var (grownKeys, grownValues) = (Grown(held.Keys), Grown(held.Values));
+            long[] shape = [batch, module.KeyHeads, room, module.HeadWidth];
+            var (grownKeys, grownValues) = (Grown(shape, like, held.Keys), Grown(shape, like, held.Values));
             held.Keys?.Dispose();
             held.Values?.Dispose();
             held = _held[module] = (grownKeys, grownValues);

@@ -13,6 +13,7 @@
 #include "half.h"
 #include "platform.h"
 #include "team.h"
+#include "token.h"
 
 namespace {
 
@@ -77,7 +78,7 @@ PRISMA_INLINE void mix(const float* shares, const Rows<Number>& values, float* m
     for (; t + kAtOnce <= values.count; t += kAtOnce) {
         values.ask(t);
         const Number* value = values.at + t * width;
-        const float *share = shares + t;
+        const float* share = shares + t;
 #pragma omp simd
         for (int64_t i = 0; i < width; ++i)
             mixed[i] += (share[0] * value_of(value[i]) + share[1] * value_of(value[i + width])) +

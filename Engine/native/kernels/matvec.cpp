@@ -8,6 +8,7 @@
 #include "half.h"
 #include "platform.h"
 #include "team.h"
+#include "token.h"
 
 #if defined(__GNUC__) && defined(__x86_64__) && defined(__linux__)
 #define PRISMA_VECTORS 1
