@@ -5,7 +5,8 @@ using static TorchSharp.torch;
 
 namespace Prisma.Tests.Engine;
 
-/// <summary>The product of a matrix and one vector, and what rests on it.</summary>
+/// <summary>The product of a matrix and one vector, and what rests on it. Sets the threads of the whole process, so nothing may run beside it.</summary>
+[Collection(nameof(Alone))]
 public sealed class MatrixVectorTests
 {
     [Theory]

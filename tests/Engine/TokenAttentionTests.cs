@@ -3,7 +3,8 @@ using static TorchSharp.torch;
 
 namespace Prisma.Tests.Engine;
 
-/// <summary>Attention of one new token over keys and values in memory, beside the formula in double precision.</summary>
+/// <summary>Attention of one new token over keys and values in memory, beside the formula in double precision. Sets the threads of the whole process, so nothing may run beside it.</summary>
+[Collection(nameof(Alone))]
 public sealed class TokenAttentionTests
 {
     [Theory]
